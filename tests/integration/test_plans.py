@@ -532,7 +532,6 @@ def test_a_pass_of_the_watch_reads_little_and_no_table_whole(steady):
         "count_failed": {
             "since": now - timedelta(hours=6), "until": now, "ours": OUR_TASKS, "most": 1_000,
         },
-        "list_groups": {"least": 20, "most": 20},
         "find_uncollected": {},
         "list_stuck": {"seconds": 600.0},
         "list_ticks": {"ours": OUR_TASKS},
@@ -544,6 +543,11 @@ def test_a_pass_of_the_watch_reads_little_and_no_table_whole(steady):
         "list_fates": {"ids": [1, 2, 3]},
     }  # fmt: skip
     plans = {name: explain(steady, "watch", name, **params) for name, params in asked.items()}
+    session = load_queries("session")
+    steady.execute(session["walk_indexes"])
+    groups = {"least": 20, "most": 20, "most_failures": 20_000}
+    plans["list_groups"] = explain(steady, "watch", "list_groups", **groups)
+    steady.execute(session["walk_as_before"], {"seqscan": "on", "bitmapscan": "on"})
     large = {"procrastinate_jobs", "procrastinate_events", "jobs_maint_failures"}
     assert {name for name, plan in plans.items() if large.intersection(plan.full_scans)} == set()
     read = {name: plan.buffers for name, plan in plans.items() if plan.buffers > 150}
@@ -558,15 +562,32 @@ def test_a_pass_of_the_watch_reads_little_and_no_table_whole(steady):
 
 
 def test_what_became_of_an_errors_jobs_is_found_from_its_newest_failures(steady):
-    """As a pass of the watch asks while an incident about it is open."""
+    """As a pass of the watch asks while an incident about it is open, in a storm of another."""
     steady.execute(
         "INSERT INTO jobs_maint_groups (name, task_name, message, fingerprints, queues, failures,"
         " first_at, last_at) SELECT 'E-1', task_name, '', ARRAY[fingerprint], '{}', 1, least("
         "failed_at, now() - interval '1 h'), now() FROM jobs_maint_failures WHERE NOT will_retry"
         " ORDER BY failed_at DESC OFFSET 20 LIMIT 1"
     )
-    asked = {"names": ["E-1"], "queues": None, "most": 5_000}
-    plan = explain(steady, "groups", "count_standing", **asked)
-    large = {"procrastinate_jobs", "jobs_maint_failures"}
-    assert large.intersection(plan.full_scans) == set()
-    assert "jobs_maint_failures_failed_at_idx" in plan.indexes
+    steady.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, kind, message,"
+        " fingerprint, will_retry) SELECT n, 1, 'bulk', 'app.uniq', 'error', '', '2:storm', false"
+        " FROM generate_series(1, 30000) AS n"
+    )
+    steady.execute(
+        "INSERT INTO jobs_maint_groups (name, task_name, message, fingerprints, queues, failures,"
+        " first_at, last_at) VALUES ('E-2', 'app.uniq', '', '{2:storm}', '{}', 30000, now(), now())"
+    )
+    steady.execute(load_queries("session")["walk_indexes"])
+    standing = {"names": ["E-1", "E-2"], "queues": None, "most": 500, "most_of_all": 2_000}
+    groups = {"least": 1, "most": 20, "most_failures": 500}
+    for plan in (
+        explain(steady, "groups", "count_standing", **standing),
+        explain(steady, "watch", "list_groups", **groups),
+        explain_generic(steady, "groups", "count_standing", **standing),
+        explain_generic(steady, "watch", "list_groups", **groups),
+    ):
+        large = {"procrastinate_jobs", "jobs_maint_failures"}
+        assert large.intersection(plan.full_scans) == set()
+        assert "jobs_maint_failures_alike_idx" in plan.indexes
+        assert plan.buffers < 1_000

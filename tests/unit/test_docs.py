@@ -227,7 +227,7 @@ FACTS = {
     "waiting", "job_id", "task", "usual", "ended", "exception_type", "message", "quiet_seconds",
     "jobs", "job_ids", "cron", "tick", "succeeded_at", "until", "error", "worker_id", "queue",
     "purge", "rescue", "muted_above", "by_queue", "lock", "holder", "failures",
-    "has_worker", "last_at", "left", "missed", "cause", "own", "standing",
+    "at_least", "has_worker", "last_at", "left", "missed", "cause", "own", "standing",
     "by_workers",
     *(field.name for field in fields(models.settled.Standing)),
 }  # fmt: skip

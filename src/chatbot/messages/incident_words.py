@@ -12,7 +12,7 @@ from chatbot.messages.parts import Line, code
 from chatbot.messages.words import count, cut, first_lines, short_task
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
-from jobs_maint.render import find_red, is_good, safe_word, say_past, say_reason
+from jobs_maint.render import find_red, is_good, safe_word, say_failures, say_past, say_reason
 
 __all__ = [
     "Kind",
@@ -186,7 +186,7 @@ def say_sized(what: Incident | Condition | HistoryEntry, value: float, now: str 
     if kind is IncidentKind.FAILURES_HIGH:
         return f"{now}{count(round(value), 'failure')} of {name} in 15 min"
     if kind is IncidentKind.GROUP:
-        return f"the error {name}, {now}{count(round(value), 'failure')} in an hour"
+        return f"the error {name}, {now}{say_failures(what, value)} in an hour"
     return f"{say_kind(what).named}, {now}for {format_age(value)}"
 
 
@@ -241,8 +241,9 @@ def say_worst(incident: Incident) -> str:
     """`up to 23 min behind`, `up to 37 failures in an hour`."""
     if incident.kind is IncidentKind.QUEUE_BEHIND:
         return f"up to {format_age(incident.worst)} behind"
-    span = "an hour" if incident.kind is IncidentKind.GROUP else "15 min"
-    return f"up to {count(round(incident.worst), 'failure')} in {span}"
+    if incident.kind is IncidentKind.GROUP:
+        return f"{say_failures(incident, incident.worst, up_to='up to ')} in an hour"
+    return f"up to {count(round(incident.worst), 'failure')} in 15 min"
 
 
 def quote_error(incident: Incident) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from jobs_maint.models.settled import Standing
 
 __all__ = [
+    "MOST_FAILURES",
     "MOST_MISSED",
     "Condition",
     "HistoryEntry",
@@ -54,6 +55,8 @@ class IncidentKind(StrEnum):
 
 MOST_MISSED = 50
 """Runs of a periodic task that were missed are not counted beyond."""
+MOST_FAILURES = 20_000
+"""Failures of one error in the last hour are not counted beyond."""
 _BEGINS = {"opened", "back", "cause", "folded"}
 
 

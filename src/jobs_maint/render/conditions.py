@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age, is_near
-from jobs_maint.models import MOST_MISSED, Condition, Incident, IncidentKind, Why
+from jobs_maint.models import (
+    MOST_FAILURES,
+    MOST_MISSED,
+    Condition,
+    HistoryEntry,
+    Incident,
+    IncidentKind,
+    Why,
+)
 from jobs_maint.render.safe import safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 
@@ -17,6 +25,7 @@ __all__ = [
     "list_parts",
     "say_calm",
     "say_condition",
+    "say_failures",
     "say_incident",
     "say_past",
     "say_past_why",
@@ -148,8 +157,7 @@ def say_past(what: Incident | Condition) -> str:
         case IncidentKind.FAILURES_HIGH:
             return f"{subject} had up to {count_noun(round(worst), 'failure')} in 15 min"
         case IncidentKind.GROUP:
-            failures = count_noun(round(worst), "failure")
-            return f"{_name_group(what)} had up to {failures} in an hour"
+            return f"{_name_group(what)} had {say_failures(what, worst, up_to='up to ')} in an hour"
         case IncidentKind.JOBS_STUCK:
             return "jobs had no live worker"
         case IncidentKind.TICK_MISSED:
@@ -222,6 +230,17 @@ def say_settled(group: Incident | Condition) -> str:
     return standing.say_whole(several=standing.settled > 1) if standing.none_failed else ""
 
 
+def say_failures(
+    what: Incident | Condition | HistoryEntry, value: float, *, up_to: str = ""
+) -> str:
+    """`37 failures`; of more than are counted, `at least 20,000 failures`."""
+    counted = count_noun(round(value), "failure")
+    at_least = value >= MOST_FAILURES
+    if not isinstance(what, HistoryEntry) and value == what.value:
+        at_least = at_least or bool(what.facts.get("at_least"))
+    return f"at least {counted}" if at_least else f"{up_to}{counted}"
+
+
 def say_condition(what: Incident | Condition) -> str:
     """One sentence without its full stop, on one line; markup in the team's names is left."""
     facts, subject, kind = what.facts, _name(what), what.kind
@@ -241,8 +260,7 @@ def say_condition(what: Incident | Condition) -> str:
         return f"{failed} of {subject} in 15 min; usual at this time: {usual:,}"
     if kind is IncidentKind.GROUP:
         news = "is back" if facts.get("state") == "regressed" else "is new"
-        failed = count_noun(round(what.value), "failure")
-        return f"{_name_group(what)} {news}: {failed} in the last hour"
+        return f"{_name_group(what)} {news}: {say_failures(what, what.value)} in the last hour"
     if kind is IncidentKind.JOBS_STUCK:
         jobs = int(facts.get("jobs", 1))
         is_stuck = "job is" if jobs == 1 else "jobs are"

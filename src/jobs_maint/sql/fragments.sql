@@ -319,3 +319,11 @@ jobs_maint_groups whole ON whole.fingerprints = '{}' AND whole.task_name = g.tas
    AND f.task_name = g.task_name
    AND (f.fingerprint = ANY (g.fingerprints)
         OR (g.fingerprints = '{}' AND f.exception_type IS NOT DISTINCT FROM g.exception_type)))
+
+-- name: alike
+-- Of a failure `f`: an attempt that was the job's last one failed with the fingerprint of `one`, which
+-- is of the group `wanted`, after its `from_at`. As a range of jobs_maint_failures_alike_idx that has
+-- only its order: in a storm, the planner would rather read the newest failures of all.
+NOT f.will_retry AND f.kind <> 'aborted' AND f.task_name = wanted.task_name
+AND (f.fingerprint, f.failed_at) >= (one.fingerprint, wanted.from_at)
+AND (f.fingerprint, f.failed_at) <= (one.fingerprint, 'infinity'::timestamptz)

@@ -265,36 +265,44 @@ SELECT g.name, said.taken_by, said.taken_at, said.muted_above,
        CASE WHEN said.muted_until <> 'infinity' THEN said.muted_until END AS muted_until
 FROM jobs_maint_groups g CROSS JOIN {{said}} WHERE g.name = ANY (%(names)s::text[]);
 
--- name: count_standing (names, queues, most)
+-- name: count_standing (names, queues, most, most_of_all)
 -- {{standing}} of the jobs of these groups, in these queues, that failed since each group began or came
--- back: from the newest `most` failures of all, by jobs_maint_failures_failed_at_idx. No row where these
--- do not reach back so far. A job that was put back and failed again with another error is not failed
--- with this one.
+-- back: {{alike}}. No row for a group with `most` failures, nor for the larger ones where all have more
+-- than `most_of_all`. A job that was put back and failed again with another error is not failed with
+-- this one.
 WITH wanted AS MATERIALIZED (
-    SELECT name, task_name, fingerprints, coalesce(returned_at, first_at) AS since
+    SELECT name, task_name, fingerprints, coalesce(returned_at, first_at) AS from_at
     FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[])
-), newest AS MATERIALIZED (
-    SELECT failed_at, task_name, fingerprint, queue_name, job_id, will_retry OR kind = 'aborted' AS other
-    FROM jobs_maint_failures WHERE failed_at >= (SELECT min(since) FROM wanted)
-    ORDER BY failed_at DESC LIMIT %(most)s
-), last AS (
-    SELECT DISTINCT ON (job_id) job_id, fingerprint FROM newest WHERE NOT other
-    ORDER BY job_id, failed_at DESC
-), horizon AS (
-    SELECT CASE WHEN count(*) = %(most)s THEN min(failed_at) ELSE '-infinity' END AS at FROM newest
+), found AS MATERIALIZED (
+    SELECT wanted.*, newest.job_id, newest.queue_name
+    FROM wanted CROSS JOIN unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
+        SELECT f.job_id, f.queue_name FROM jobs_maint_failures f WHERE {{alike}}
+        ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most)s
+    ) AS newest
+), sized AS (
+    SELECT name, count(*) AS failures, sum(count(*)) OVER (ORDER BY count(*), name) AS up_to
+    FROM found GROUP BY name
+), one AS MATERIALIZED (
+    SELECT DISTINCT name, task_name, fingerprints, job_id FROM found JOIN sized USING (name)
+    WHERE failures < %(most)s AND up_to <= %(most_of_all)s
+      AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
 )
 SELECT job.name, {{standing}}
 FROM (
-    SELECT DISTINCT wanted.name, newest.job_id,
-           CASE WHEN j.status = 'failed' AND (last.fingerprint = ANY (wanted.fingerprints)) IS NOT TRUE
+    SELECT one.name,
+           CASE WHEN j.status = 'failed' AND (last.fingerprint = ANY (one.fingerprints)) IS NOT TRUE
                 THEN 'todo' ELSE j.status END AS status
-    FROM wanted
-    JOIN newest ON newest.task_name = wanted.task_name
-        AND newest.fingerprint = ANY (wanted.fingerprints) AND newest.failed_at >= wanted.since
-    JOIN last USING (job_id)
-    LEFT JOIN procrastinate_jobs j ON j.id = newest.job_id AND j.task_name = newest.task_name
-    WHERE NOT newest.other AND wanted.since > (SELECT at FROM horizon)
-      AND (%(queues)s::text[] IS NULL OR newest.queue_name LIKE ANY (%(queues)s))
+    FROM one
+    LEFT JOIN LATERAL (
+        SELECT status FROM procrastinate_jobs
+        WHERE id = one.job_id AND task_name = one.task_name OFFSET 0
+    ) AS j ON true
+    LEFT JOIN LATERAL (
+        SELECT (array_agg(f.fingerprint ORDER BY f.failed_at DESC))[1] AS fingerprint
+        FROM jobs_maint_failures f
+        WHERE f.job_id = one.job_id AND NOT f.will_retry AND f.kind <> 'aborted'
+          AND j.status = 'failed'
+    ) AS last ON true
 ) AS job
 GROUP BY job.name;
 

@@ -126,56 +126,73 @@ ON CONFLICT (quarter) DO UPDATE SET failed = excluded.failed;
 -- name: drop_rates (until)
 DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 
--- name: list_groups (least, most)
+-- name: list_groups (least, most, most_failures)
 -- Groups of errors that are new or came back within a day, with so many failures in the last hour; and
 -- first those that are an open incident, however many they have. Others that are muted, alone or with
 -- all groups of their kind, are left out.
--- The oldest first, so that the same ones are told in each pass. `at_least`: there were more failures
--- than were counted. `last`: of the newest failure when it was, its job and its record, in an array as
--- that has an order; the message is its, too.
-WITH newest AS MATERIALIZED (
-    SELECT id, failed_at, task_name, fingerprint, queue_name, job_id FROM jobs_maint_failures
-    WHERE failed_at > now() - interval '1 hour' AND NOT will_retry AND kind <> 'aborted'
-    ORDER BY failed_at DESC LIMIT 5000
-), lately AS (
-    SELECT task_name, fingerprint, queue_name, count(*) AS failures,
-           max(ARRAY[extract(epoch FROM failed_at), job_id, id]) AS last
-    FROM newest GROUP BY 1, 2, 3
-), counted AS (
-    SELECT g.name, lately.queue_name, sum(lately.failures)::bigint AS failures,
-           max(lately.last) AS last
-    FROM jobs_maint_groups g
-    JOIN lately ON lately.task_name = g.task_name AND lately.fingerprint = ANY (g.fingerprints)
-    GROUP BY 1, 2
-), told AS MATERIALIZED (
+-- The oldest first, so that the same ones are told in each pass. Each is counted by itself, so that none
+-- hides behind a storm of another: {{alike}}. `at_least`: so many that no more were counted.
+-- `last`: of the newest failure when it was, its job and its record, in an array as that has an order;
+-- the message is its, too.
+WITH told AS MATERIALIZED (
     SELECT subject AS name FROM jobs_maint_incidents WHERE state = 'open' AND kind = 'group'
     UNION
     SELECT part ->> 'subject' FROM jobs_maint_incidents, jsonb_array_elements(folded) AS part
     WHERE state = 'open' AND part ->> 'kind' = 'group' AND part ->> 'over_at' IS NULL
+), known AS MATERIALIZED (
+    SELECT g.*, told.name IS NOT NULL AS told, coalesce(g.returned_at, g.first_at) AS since,
+           now() - interval '1 hour' AS from_at
+    FROM jobs_maint_groups g LEFT JOIN told USING (name)
+    WHERE told.name IS NOT NULL
+       OR (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
+           AND g.last_at > now() - interval '1 hour' AND g.failures >= %(least)s)
+), recent AS MATERIALIZED (
+    SELECT g.*, said.taken_by AS by, said.taken_at AS by_at, said.muted_until AS until,
+           said.muted_above AS above
+    FROM known g CROSS JOIN {{said}} WHERE g.told OR said.muted_until IS NULL
+), wanted AS MATERIALIZED (
+    SELECT * FROM recent AS wanted
+    WHERE told OR %(least)s <= (
+        SELECT count(*) FROM unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
+            SELECT FROM jobs_maint_failures f WHERE {{alike}}
+            ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(least)s
+        ) AS first)
+    ORDER BY NOT told, since, name LIMIT %(most)s
+), counted AS (
+    SELECT wanted.name, part.queue_name, sum(part.failures)::bigint AS failures,
+           max(ARRAY[extract(epoch FROM part.last_at), newest.job_id, newest.id]) AS last
+    FROM wanted CROSS JOIN unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
+        SELECT queue_name, count(*) AS failures, max(failed_at) AS last_at FROM (
+            SELECT f.queue_name, f.failed_at FROM jobs_maint_failures f WHERE {{alike}}
+            ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most_failures)s
+        ) AS newest GROUP BY 1
+    ) AS part
+    CROSS JOIN LATERAL (
+        SELECT f.job_id, f.id FROM jobs_maint_failures f
+        WHERE NOT f.will_retry AND f.kind <> 'aborted' AND f.task_name = wanted.task_name
+          AND f.queue_name = part.queue_name
+          AND f.fingerprint = one.fingerprint AND f.failed_at = part.last_at
+        ORDER BY f.job_id DESC, f.id DESC LIMIT 1
+    ) AS newest
+    GROUP BY 1, 2
+), summed AS (
+    SELECT name, least(sum(failures), %(most_failures)s)::bigint AS failures, max(last) AS last,
+           jsonb_object_agg(queue_name, jsonb_build_object(
+               'failures', failures, 'job_id', last[2]::bigint)) AS by_queue
+    FROM counted GROUP BY 1
 )
-SELECT g.name, g.task_name AS task, g.queues, g.exception_type,
+SELECT wanted.name, wanted.task_name AS task, wanted.queues, wanted.exception_type,
        coalesce((SELECT left(f.message, 2000) FROM jobs_maint_failures f
-                 WHERE f.id = (max(counted.last))[3]::bigint), g.message) AS message,
-       to_timestamp((max(counted.last))[1]::float8) AS last_at,
-       coalesce(sum(counted.failures), 0)::bigint AS failures,
-       coalesce(jsonb_object_agg(counted.queue_name, jsonb_build_object(
-           'failures', counted.failures, 'job_id', counted.last[2]::bigint))
-           FILTER (WHERE counted.failures > 0), '{}') AS by_queue,
-       (SELECT count(*) = 5000 FROM newest) AS at_least,
-       coalesce(g.returned_at, g.first_at) AS since, (max(counted.last))[2]::bigint AS job_id,
-       CASE WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet_seconds,
-       said.taken_by, said.taken_at, said.muted_above,
-       CASE WHEN said.muted_until <> 'infinity' THEN said.muted_until END AS muted_until
-FROM jobs_maint_groups g
-LEFT JOIN told USING (name)
-LEFT JOIN counted USING (name)
-CROSS JOIN {{said}}
-WHERE told.name IS NOT NULL
-   OR (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
-       AND said.muted_until IS NULL)
-GROUP BY g.name, told.name, said.taken_by, said.taken_at, said.muted_above, said.muted_until
-HAVING told.name IS NOT NULL OR sum(counted.failures) >= %(least)s
-ORDER BY told.name IS NULL, since, g.name LIMIT %(most)s;
+                 WHERE f.id = summed.last[3]::bigint), wanted.message) AS message,
+       to_timestamp(summed.last[1]::float8) AS last_at, coalesce(summed.failures, 0) AS failures,
+       coalesce(summed.by_queue, '{}') AS by_queue,
+       coalesce(summed.failures >= %(most_failures)s, false) AS at_least,
+       wanted.since, summed.last[2]::bigint AS job_id,
+       CASE WHEN wanted.returned_at IS NOT NULL THEN wanted.quiet_seconds END AS quiet_seconds,
+       wanted.by AS taken_by, wanted.by_at AS taken_at, wanted.above AS muted_above,
+       CASE WHEN wanted.until <> 'infinity' THEN wanted.until END AS muted_until
+FROM wanted LEFT JOIN summed USING (name)
+ORDER BY NOT told, since, name;
 
 -- name: find_uncollected
 -- Whether there are failures that the groups do not count yet.

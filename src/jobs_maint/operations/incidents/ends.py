@@ -94,7 +94,9 @@ def _end_of_queue_behind(ends: Ends, one: Condition) -> Why | None:
 
 
 def _end_of_failures(ends: Ends, one: Condition) -> Why | None:
-    """None where nobody knows what is usual."""
+    """None where nobody knows what is usual, or how many failed in a storm of other queues."""
+    if ends.measured.projected:
+        return None
     failed = sum(some.failed for some in ends.measured.failures if some.queue in one.queues)
     known = any(
         some.queue in one.queues and find_failure_limit(some, ends.limits) is not None
@@ -109,8 +111,6 @@ def _end_of_group(ends: Ends, one: Condition) -> Why | None:
         return "gone"
     if group.failures >= one.limit:
         return "limit"
-    if group.at_least:
-        return None
     return "less" if group.failures else "good"
 
 

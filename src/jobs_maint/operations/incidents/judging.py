@@ -157,6 +157,7 @@ def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
                 "job_id": one.job_id,
                 "last_at": one.last_at.isoformat() if one.last_at else None,
                 "by_queue": one.by_queue,
+                **({"at_least": True} if one.at_least else {}),
                 **({"standing": one.standing} if one.standing else {}),
                 **list_marks(partial(getattr, one)),
             }

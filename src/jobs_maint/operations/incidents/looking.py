@@ -12,14 +12,14 @@ import psycopg
 from jobs_maint.actions import Limits
 from jobs_maint.call import describe_error
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import IncidentKind
+from jobs_maint.models import MOST_FAILURES, IncidentKind
 from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.incidents import measured as m
 from jobs_maint.operations.incidents.judging import find_limit
 from jobs_maint.operations.incidents.marks import count_standing
 from jobs_maint.operations.incidents.rates import measure_failures
 from jobs_maint.operations.incidents.schedules import follow_digests
-from jobs_maint.operations.session import get_time
+from jobs_maint.operations.session import get_time, in_index_order
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
@@ -180,8 +180,10 @@ def _is_behind(one: m.Ready, now: datetime, limits: Limits) -> bool:
 
 
 async def look_at_groups(conn: Conn, limits: Limits) -> Found:
-    params = {"least": limits.group, "most": MOST_GROUPS}
-    rows = await fetch_all(conn, load_queries("watch")["list_groups"], params)
+    most = max(MOST_FAILURES, limits.group)
+    params = {"least": limits.group, "most": MOST_GROUPS, "most_failures": most}
+    async with in_index_order(conn):
+        rows = await fetch_all(conn, load_queries("watch")["list_groups"], params)
     late = await fetch_one(conn, load_queries("watch")["find_uncollected"])
     standing = await count_standing(conn, {row["name"] for row in rows})
     return {

@@ -12,12 +12,15 @@ from typing import Any, TypeVar
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.judging import MARKS, list_marks
+from jobs_maint.operations.session import in_index_order
 from jobs_maint.sql import load_queries
 
 __all__ = ["add_marks", "add_standing", "count_standing", "mark_conditions"]
 
 MOST_FAILURES = 5_000
-"""Since the first of the groups began; where there are more, nobody looks at each job."""
+"""Of a group since it began; where there are more, nobody looks at each job."""
+MOST_OF_ALL = 20_000
+"""Of the groups together, the smaller ones first."""
 _Marks = Mapping[str, Mapping[str, Any]]
 P = TypeVar("P", Incident, Condition)
 
@@ -60,8 +63,12 @@ async def count_standing(
     """By the name of a group, as fields of `Standing`; not where there are too many to look at."""
     if not names:
         return {}
-    params = {"names": sorted(names), "queues": queues, "most": MOST_FAILURES}
-    rows = await fetch_all(conn, load_queries("groups")["count_standing"], params)
+    params = {
+        "names": sorted(names), "queues": queues, "most": MOST_FAILURES,
+        "most_of_all": MOST_OF_ALL,
+    }  # fmt: skip
+    async with in_index_order(conn):
+        rows = await fetch_all(conn, load_queries("groups")["count_standing"], params)
     return {row.pop("name"): row for row in map(dict, rows)}
 
 

@@ -96,7 +96,7 @@ class Failures:
 class Group:
     """A new or regressed group of errors, or one that is an open incident.
 
-    `failures`: in the last hour. `at_least`: there were so many that not all were counted.
+    `failures`: in the last hour. `at_least`: so many that no more were counted.
     `standing`: what became of its jobs, where that is known.
     """
 
@@ -210,9 +210,10 @@ class Memory:
 class Measured:
     """`waiting`: ready jobs of queues that are behind or no worker listens to, up to 1,000 each.
 
-    `own_queue`: that of our own tasks. `uncollected`: there are failures that the groups do not
-    count yet. `crons_known`: a live worker has told its periodic tasks. `plans`: the digests that
-    there should be. `reporting`: recorders that beat.
+    `own_queue`: that of our own tasks. `projected`: the failures are, from the newest of all
+    queues, so that those of some are not known. `uncollected`: there are failures that the groups
+    do not count yet. `crons_known`: a live worker has told its periodic tasks. `plans`: the digests
+    that there should be. `reporting`: recorders that beat.
     """
 
     now: datetime
@@ -221,6 +222,7 @@ class Measured:
     waiting: Mapping[str, int] = field(default_factory=dict)
     ready: tuple[Ready, ...] = ()
     failures: tuple[Failures, ...] = ()
+    projected: bool = False
     groups: tuple[Group, ...] = ()
     uncollected: bool = False
     stuck: tuple[Stuck, ...] = ()

@@ -27,7 +27,7 @@ SETTLED = timedelta(minutes=2)
 KEPT = timedelta(days=15)
 DAYS = (*range(1, 8), 14)
 """Days ago on which the same time is looked at."""
-MOST = 1_000
+MOST = 5_000
 """Failures that are counted one by one; of more, the number is projected."""
 MOST_SUCCEEDED = 5_000
 EACH_PASS = 2
@@ -36,7 +36,7 @@ EACH_PASS = 2
 
 async def measure_failures(conn: Conn, now: datetime, limits: Limits) -> dict[str, Any]:
     """By queue, in the last quarter of an hour; the rest only where there may be too many."""
-    counted = await _count(conn, now - QUARTER, now)
+    counted, projected = await _count(conn, now - QUARTER, now)
     usual = {}
     if any(failed >= limits.few for failed in counted.values()):
         usual = await _list_usual(conn, now)
@@ -51,17 +51,18 @@ async def measure_failures(conn: Conn, now: datetime, limits: Limits) -> dict[st
             succeeded = await fetch_one(conn, load_queries("watch")["count_succeeded"], params)
             one = replace(one, ended=failed + succeeded["jobs"])
         found.append(one)
-    return {"failures": tuple(found)}
+    return {"failures": tuple(found), "projected": projected}
 
 
-async def _count(conn: Conn, since: datetime, until: datetime) -> dict[str, int]:
+async def _count(conn: Conn, since: datetime, until: datetime) -> tuple[dict[str, int], bool]:
+    """By queue; and whether that is projected, so that other queues may have had failures, too."""
     params = {"since": since, "until": until, "ours": OUR_TASKS, "most": MOST}
     rows = await fetch_all(conn, load_queries("watch")["count_failed"], params)
     found = {}
     for row in rows:
         part = (until - row["from_at"]) / (until - since) if row["from_at"] else 1.0
         found[row["queue"]] = round(row["failed"] / max(part, 0.001))
-    return found
+    return found, any(row["from_at"] for row in rows)
 
 
 async def _list_usual(conn: Conn, now: datetime) -> dict[int, dict[str, int]]:
@@ -105,7 +106,7 @@ async def note_rates(
 
 
 async def _note(conn: Conn, quarter: datetime) -> None:
-    failed = await _count(conn, quarter, quarter + QUARTER)
+    failed, _ = await _count(conn, quarter, quarter + QUARTER)
     params = {"quarter": quarter, "failed": Jsonb(failed)}
     await fetch_all(conn, load_queries("watch")["note_rate"], params)
 
