@@ -81,6 +81,29 @@ async def test_the_last_worker_that_dies_ends_no_incident_of_a_queue(pool, conn,
     assert [part.subject for part in one.past] == ["b"]
 
 
+async def test_workers_that_are_back_are_not_told_dead_for_the_sake_of_one_queue(
+    pool, conn, fleet, make_job
+):
+    worker = await fleet.start_worker()
+    await fleet.fall_silent(minutes(2))
+    await make_job(queue="a", deferred_ago=minutes(3))
+    assert await now_open(pool) == {("no_worker", "")}
+    await conn.execute("UPDATE jobs_maint_incidents SET times = 3")  # it flaps
+    await fleet.heartbeat(worker)
+    await fleet.beat(worker)
+    await listen(conn, worker, "a")
+    await now_open(pool)
+    await make_job(queue="lonely", deferred_ago=minutes(2))
+    for _ in range(3):
+        await see(pool)
+        report = await perform(pool, ANA, ListIncidents())
+        shown = [render_incident(one, report.as_of).text for one in report.open]
+        assert shown[0].startswith("🟡 Workers are back, for now.")
+        assert not [text for text in shown if "No worker is alive" in text]
+    [_, said] = shown
+    assert said.startswith("🔴 No worker listens to lonely; 1 job waits.")
+
+
 async def test_a_queue_with_an_empty_name_is_a_queue(pool, conn, fleet, make_job):
     worker = await fleet.start_worker()
     await listen(conn, worker, "a")

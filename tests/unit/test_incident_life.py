@@ -455,6 +455,7 @@ def test_what_leads_one_that_flaps_is_over_at_once_where_something_else_of_it_is
     watch.see(bad(NO_WORKER, limit=60.0), passes=2, end=lambda _one: None)
     [one] = watch.open
     assert (one.key, one.spells) == ((NO_WORKER, ""), 1)
+    watch.see(bad(NO_WORKER, limit=60.0), web, passes=2, end=lambda _one: None)
     watch.see(web, passes=3)
     [one] = watch.open
     assert (one.subject, one.folded) == ("web", ())
@@ -529,6 +530,68 @@ def test_while_one_that_flaps_is_gone_a_total_outage_is_an_incident_of_its_own(w
     flap(watch, bad(NO_WORKER, "mail", 60.0))
     watch.see(bad(NO_WORKER, limit=60.0), passes=2)
     assert [(one.id, one.subject) for one in watch.open] == [(1, "mail"), (2, "")]
+
+
+def test_what_comes_while_one_that_flaps_is_gone_does_not_make_it_red(watch):
+    """Workers are back, and nobody listens to one queue: that is what the red message says."""
+    flap(watch, bad(NO_WORKER, limit=60.0, waiting=7))
+    lonely = bad(NO_WORKER, "lonely", 60.0, limit=60.0, queues=("lonely",), waiting=4)
+    for n in range(4):
+        watch.see(lonely)
+        calm, *others = watch.open
+        assert render_incident(calm, watch.now).text.startswith("🟡 Workers are back, for now.")
+        assert len(others) == (n > 0)
+    [one] = others
+    assert (one.subject, one.folded, one.past) == ("lonely", (), ())
+    said = render_incident(one, watch.now).text
+    assert said.startswith("🔴 No worker listens to lonely; 4 jobs wait.")
+    assert "alive" not in said
+
+
+def test_a_part_that_is_back_leads_one_that_flaps_and_is_gone(watch):
+    dead = bad(NO_WORKER, limit=60.0, waiting=7)
+    lonely = bad(NO_WORKER, "lonely", 60.0, limit=60.0, queues=("lonely",), waiting=4)
+    watch.see(dead, lonely, passes=2)
+    watch.see(passes=2)
+    for _ in range(2):
+        watch.see(dead, passes=2)
+        watch.see(passes=2)
+    [one] = watch.see(lonely)
+    assert one.calm_since is not None
+    assert [part.subject for part in one.past] == ["lonely"]
+    gone = one.calm_since
+    [one] = watch.see(lonely)
+    assert (one.id, one.subject, one.times, one.spells) == (1, "lonely", 4, 4)
+    assert (one.calm_since, one.flapping) == (None, True)
+    assert [(part.subject, part.over_at) for part in one.past] == [("", gone)]
+    for said in say_everywhere(one, watch.now):
+        assert "o worker listens to lonely; 4 jobs wait" in said
+        assert "No worker is alive" not in said
+    thread = render_entries(one, one.history[-2:], watch.now).text
+    assert "Workers are back.\n" in thread
+    assert thread.endswith("Again: no worker listens to lonely.")
+    assert len(watch.see(passes=20)) == 1
+    [one] = watch.open
+    assert render_incident(one, watch.now).text.startswith("🟡 A worker listens to lonely again")
+
+
+def test_what_joins_an_incident_leads_it_where_what_led_it_was_just_seen_over(watch):
+    """The first pass that sees workers again is the second that sees the queue behind."""
+    dead, late = bad(NO_WORKER, value=900.0, limit=60.0, waiting=7), bad(BEHIND, "email", waiting=9)
+    watch.see(dead, passes=2)
+    watch.pending = frozenset({late.key})
+    [one] = watch.see(late)
+    assert (one.id, one.key, one.folded) == (1, late.key, ())
+    for said in say_everywhere(one, watch.now):
+        assert "email is 15 min behind" in said
+        assert "No worker is alive" not in said
+    thread = render_entries(one, one.history[1:], watch.now).text
+    assert ["Also: email is 15 min behind." in thread, "Workers are back." in thread,
+            "What remains: email is 15 min behind." in thread] == [True] * 3  # fmt: skip
+    [one] = watch.see(late)
+    assert one.key == late.key
+    [one] = watch.see(dead, late, passes=2)  # they die again
+    assert (one.key, one.spells) == (dead.key, 2)
 
 
 def test_it_is_known_again_by_whatever_led_it(watch):

@@ -78,8 +78,10 @@ def tell_end(incident: Incident, as_of: datetime) -> list[Line]:
 
 def tell_calm(incident: Incident, as_of: datetime) -> Line:
     begin, calm = when(incident.began_at, as_of), when(incident.calm_since or as_of, as_of)
-    came = f"It came {incident.spells} times since "
-    return ["Since ", calm, ". ", came, begin, ", so it is over only once it stays away longer."]
+    came: Line = ["It comes and goes"]
+    if incident.spells > 1:
+        came = [f"It came {incident.spells} times since ", begin]
+    return ["Since ", calm, ". ", *came, ", so it is over only once it stays away longer."]
 
 
 def tell_past(incident: Incident, as_of: datetime) -> list[Line]:

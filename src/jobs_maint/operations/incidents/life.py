@@ -111,33 +111,33 @@ def _place(
 
     Only of one that is told where it is. Whoever muted an incident has not muted a cause that
     shows later, nor what happens to come at the same time; and one that comes and goes, and is gone
-    just now, does not follow from that cause.
+    just now, is no cause of what comes meanwhile and does not follow from it.
     """
     now = look.now
     is_open = [
         case for case in cases
         if case.is_open and look.place(case.incident.queues) == look.place(condition.queues)
     ]  # fmt: skip
-    is_heard = [case for case in is_open if not case.is_muted(now)]
-    for case in is_open:
+    is_on = [case for case in is_open if case.incident.calm_since is None]
+    is_heard = [case for case in is_on if not case.is_muted(now)]
+    for case in is_on:
         if any(absorbs(one, condition) for one in case.conditions):
-            _swap(cases, case, steps.fold(case, condition, now))
+            _swap(cases, case, steps.fold(case, condition, now, look.update))
             return
-    is_on = [case for case in is_heard if case.incident.calm_since is None]
-    follow = [case for case in is_on if any(absorbs(condition, one) for one in case.conditions)]
+    follow = [case for case in is_heard if any(absorbs(condition, one) for one in case.conditions)]
     if follow:
         first, *others = sorted(follow, key=lambda case: case.incident.id or 2**63)
         for other in others:
             _swap(cases, other, steps.merge(other, first.incident.name, condition, now))
         also = [part for other in others for part in other.conditions]
-        _swap(cases, first, steps.promote(first, condition, also, now))
+        _swap(cases, first, steps.promote(first, condition, also, now, look.update))
         return
     for case in is_open:
         if condition.key in {one.key for one in case.incident.past}:
-            _swap(cases, case, steps.fold(case, condition, now))
+            _swap(cases, case, steps.fold(case, condition, now, look.update))
             return
-    if alike := _find_alike(condition, is_on, now):
-        _swap(cases, alike, steps.fold(alike, condition, now))
+    if alike := _find_alike(condition, is_heard, now):
+        _swap(cases, alike, steps.fold(alike, condition, now, look.update))
         return
     for case in recent:
         ended = case.incident.resolved_at or case.incident.seen_at

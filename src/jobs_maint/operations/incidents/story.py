@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from jobs_maint.models import Condition, HistoryEntry, Incident, Why
+from jobs_maint.operations.incidents.causes import rank
 
-__all__ = ["end_all", "go_on", "keep_worst", "lead_by", "leave", "note", "take_back"]
+__all__ = ["end_all", "go_on", "keep_worst", "lead_by", "leave", "note", "pass_on", "take_back"]
 
 
 def lead_by(incident: Incident, lead: Condition, folded: Iterable[Condition]) -> Incident:
@@ -60,6 +61,15 @@ def leave(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incident
     return incident
 
 
+def pass_on(incident: Incident, over: Sequence[tuple[Condition, Why]], at: datetime) -> Incident:
+    """What leads it is over: of what is there, the first leads it from now on."""
+    gone = {one.key for one, _ in over}
+    parts = (incident.lead, *incident.folded)
+    lead, *others = sorted((one for one in parts if one.key not in gone), key=rank)
+    left = lead_by(leave(incident, over), lead, others)
+    return note(replace(left, seen_at=at), "remains", at)
+
+
 def end_all(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incident:
     """All of it is over: it is told as what it was named after, with the others as its parts."""
     past = {one.key: one for one in (*incident.past, *(one for one, _ in over))}
@@ -71,6 +81,7 @@ def end_all(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incide
     ended = replace(
         lead_by(incident, head, ()),
         state="resolved", resolved_at=at, seen_at=seen_at, past=tuple(past.values()),
+        calm_since=None,
     )  # fmt: skip
     return note(ended, "resolved", at, why=whys.get(head.key))
 
