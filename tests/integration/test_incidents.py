@@ -81,7 +81,8 @@ async def test_no_worker_is_one_incident_with_all_that_waits_for_one(pool, conn,
     assert await opened(pool) == {("no_worker", ""): folded}
     [one] = (await perform(pool, ANA, ListIncidents())).open
     each = {"email": {"waiting": 1}, "web": {"waiting": 1}}
-    assert (one.facts, one.limit) == ({"waiting": 2, "by_queue": each}, 60.0)
+    heard = {"heard_at": one.lead.since.isoformat()}
+    assert (one.facts, one.limit) == ({"waiting": 2, "by_queue": each, **heard}, 60.0)
     assert 105 < one.value < 120
     assert one.since < one.opened_at - timedelta(minutes=19)  # since then email waits
     await fleet.beat(worker)
@@ -156,6 +157,38 @@ async def test_what_lacks_a_worker_does_so_since_the_last_job_that_one_took(
         # What one that does not listen any more ends is no sign of one that does.
         since = 10 if left is None else 15
         assert since <= one.value < since + 4
+
+
+@pytest.mark.parametrize("passes", [1, 2], ids=["seen once", "over"])
+async def test_an_incident_that_comes_again_is_dated_from_the_worker_in_between(
+    pool, conn, fleet, make_job, passes
+):
+    """One listens to web for a moment, and ends; the incident is the same, and as old as that."""
+    limits = Limits(no_worker=0.0, kinds=frozenset({IncidentKind.NO_WORKER}))
+    worker = await fleet.start_worker()
+    await listen(conn, worker, "mail")
+    await make_job(queue="web", deferred_ago=minutes(20))
+    assert await opened(pool, limits) == {("no_worker", "web"): set()}
+    [before] = (await perform(pool, ANA, ListIncidents())).open
+    assert before.value >= 1_200
+    await fleet.beat(worker)
+    await listen(conn, worker, "mail", "web")
+    for _ in range(passes):
+        await see(pool, limits)
+    await listen(conn, worker, "mail")
+    for _ in range(2):
+        report = await see(pool, limits)
+    [one] = report.open
+    assert (one.id, one.subject, one.times) == (before.id, "web", passes)
+    assert one.value < 20
+    assert one.began_at == before.began_at
+    said = render_incident(one, report.as_of).text
+    told = render_text(await perform(pool, ANA, ListIncidents()), width=200)
+    heard = f"{report.as_of - timedelta(seconds=one.value):%H:%M}"
+    assert f"one heard since {heard}" in said
+    assert f"none heard since {heard}" in told
+    digest = render_text(await perform(pool, ANA, ShowDigest(since=hours(1))), width=200)
+    assert ("came 2 times" in digest) == ("came 2 times" in told) == (passes == 2)
 
 
 async def test_workers_that_ended_are_missed_since_their_last_beat(pool, conn, fleet):

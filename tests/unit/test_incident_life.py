@@ -561,7 +561,7 @@ def test_a_part_that_is_back_leads_one_that_flaps_and_is_gone(watch):
     assert [part.subject for part in one.past] == ["lonely"]
     gone = one.calm_since
     [one] = watch.see(lonely)
-    assert (one.id, one.subject, one.times, one.spells) == (1, "lonely", 4, 4)
+    assert (one.id, one.subject, one.times, one.spells) == (1, "lonely", 4, 2)
     assert (one.calm_since, one.flapping) == (None, True)
     assert [(part.subject, part.over_at) for part in one.past] == [("", gone)]
     for said in say_everywhere(one, watch.now):
@@ -592,6 +592,69 @@ def test_what_joins_an_incident_leads_it_where_what_led_it_was_just_seen_over(wa
     assert one.key == late.key
     [one] = watch.see(dead, late, passes=2)  # they die again
     assert (one.key, one.spells) == (dead.key, 2)
+
+
+def test_none_heard_since_the_last_sign_of_a_worker_before_now(watch):
+    """The workers die at 02:00 and again, after some minutes, at 02:05; a queue loses its own."""
+
+    def see(subject, since, seconds):
+        queues = (subject,) if subject else ()
+        for _ in range(seconds // 15):
+            age = (watch.now + PASS - since).total_seconds()
+            watch.see(bad(NO_WORKER, subject, age, limit=60.0, since=since, queues=queues))
+        [one] = watch.open
+        return one
+
+    def tell(one):
+        message, shell, digest = say_everywhere(one, watch.now)
+        return message.splitlines()[1], shell, digest
+
+    first, second = NIGHT, NIGHT + timedelta(minutes=5)
+    watch.now += timedelta(minutes=1)
+    line, shell, digest = tell(see("", first, 60))
+    assert line == "None heard since 02:00 UTC, for 2 min."
+    assert "none heard since 02:00:00 UTC, 2 min." in shell
+    assert digest.startswith("I-1 since 02:00 UTC: no worker is alive")
+    watch.see(passes=2)
+    watch.now = second + timedelta(minutes=1)
+    line, shell, digest = tell(see("", second, 60))
+    assert line == "First 02:00 UTC, 7 min ago · none heard since 02:05 UTC."
+    said = "first 02:00:00 UTC, 7 min ago; none heard since 02:05:00 UTC, 2 min; came 2 times."
+    assert said in shell
+    assert digest.startswith("I-1 from 02:00 UTC, came 2 times: no worker is alive")
+    watch.see(passes=2)
+    one = watch.all[1].incident
+    _, shell, digest = tell(one)
+    assert digest == "I-1, 02:00 to 02:07 UTC, came 2 times: no worker was alive"
+    assert "came 2 times in 7 min." in shell
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_what_flaps_is_dated_from_the_last_sign_also_where_its_history_says_nothing(watch, passes):
+    flap(watch, bad(NO_WORKER, limit=60.0))
+    watch.see(bad(NO_WORKER, limit=60.0, since=watch.now), passes=4)
+    watch.see(passes=passes)
+    heard = watch.now
+    [one] = watch.see(bad(NO_WORKER, value=15.0, limit=60.0, since=heard))
+    assert (one.value, one.lead.since) == (15.0, heard)
+
+
+def test_a_worker_that_no_pass_saw_counts_where_it_was_heard(watch):
+    """Jobs that were cancelled while others wait do not: nobody was there."""
+
+    def dead(since, heard_at):
+        age = (watch.now + PASS - since).total_seconds()
+        at = heard_at.isoformat()
+        return bad(NO_WORKER, "b", age, limit=60.0, since=since, queues=("b",), heard_at=at)
+
+    heard, later = NIGHT - timedelta(minutes=10), NIGHT - timedelta(minutes=2)
+    for since in (heard, heard, later):
+        watch.see(dead(since, heard))
+    assert watch.open[0].lead.since == heard
+    watch.see(dead(later, later))
+    [one] = watch.open
+    assert one.lead.since == later
+    assert "None heard since 01:58 UTC, for 3 min" in render_incident(one, watch.now).text
 
 
 def test_it_is_known_again_by_whatever_led_it(watch):

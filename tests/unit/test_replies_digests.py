@@ -177,6 +177,8 @@ def test_what_is_wrong_at_the_end_comes_before_the_failures_with_its_day_and_who
     lines = lines_of(samples._night(), incidents=(taken, none))
     assert lines[0].startswith("🔴 No worker is alive; 57 failures in the last 24 hours, up from")
     assert "Incident I-12 since 11:46 UTC: nobody is on it." in lines
+    again = lines_of(samples._night(), incidents=(replace(none, times=2),))
+    assert "Incident I-12 from 11:46 UTC, came 2 times: nobody is on it." in again
     assert any(one.endswith("the purge of old jobs is overdue; ana is on it.") for one in lines)
     assert "[Show 57 failures] [Show 2 incidents]" in lines
     group = next(one for one in KINDS if one.kind is IncidentKind.GROUP)

@@ -126,8 +126,8 @@ def test_the_states_of_one_incident():
     assert f"{name}  Workers are back, for now.\nCalm since 11:56 {watched}" in message
     assert f"{name} no worker was alive. Calm since 11:56:00 {watched}" in shell
     assert "No worker is alive" not in message + shell
-    told = f"{name} from 11:46 UTC, calm since 11:56 {watched[:18]}: no worker was alive; nobody is"
-    assert say_incident(STATES["calm"], NOW).startswith(told)
+    told = f"{name} from 11:46 UTC, came 4 times, calm since 11:56 {watched[:18]}: no worker was"
+    assert say_incident(STATES["calm"], NOW).startswith(f"{told} alive; nobody is")
     held = replace(over(NO_WORKER), muted_until=NOW + timedelta(hours=24))
     assert "Muted until 24 Nov 12:00 UTC" in text(held)
     assert labels(held) == ["Details", "End the mute"]
@@ -156,7 +156,8 @@ def test_it_says_since_when_the_verdict_holds_and_not_since_the_first_sign():
     before = replace(NO_WORKER, since=ago(40))
     assert "None heard since 11:46 UTC, for 14 min." in text(before)
     assert text(over(before)).startswith("🟢 Workers are back after 14 min.\nFrom 11:46 UTC")
-    assert "First 11:46 UTC, 14 min ago." in text(replace(before, times=2))
+    again = text(replace(before, times=2, value=240.0))
+    assert "First 11:46 UTC, 14 min ago · none heard since 11:56 UTC." in again
     ended = text(over(replace(before, times=4)))
     assert ended.startswith("🟢 Workers are back; it came 4 times in 14 min.\nFrom 11:46 UTC")
 

@@ -29,6 +29,7 @@ from jobs_maint.render import (
     say_person,
     say_reach,
     say_settled,
+    say_times,
     say_with_end,
     sort_incidents,
 )
@@ -175,7 +176,8 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     if one.is_open:
         who = f"{who} is on it" if who else "nobody is on it"
         is_calm = one.calm_since is not None
-        line += [" from " if is_calm else " since ", when(one.began_at, until)]
+        times = say_times(one)
+        line += [" from " if is_calm or times else " since ", when(one.began_at, until), times]
         if one.calm_since is not None:
             line += [f", {say_calm(one)} ", when(one.calm_since, until), ", still watched"]
         elif is_old(one, until) and not is_told:
@@ -183,7 +185,7 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     else:
         who = f"{who} was on it" if who else ""
         begin, ended = one.began_at, one.ended_at or until
-        line += [", ", when(begin, until), " to ", when(ended, until, begun=begin)]
+        line += [", ", when(begin, until), " to ", when(ended, until, begun=begin), say_times(one)]
     return [*line, f": {'; '.join(part for part in (said, who) if part)}."]
 
 

@@ -51,6 +51,7 @@ from jobs_maint.actions import MuteIncident, TakeIncident
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.render import (
+    find_sign,
     is_good,
     is_muted,
     judge_incident,
@@ -160,11 +161,14 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
 
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:
-    begin = incident.began_at
+    begin, sign, since = incident.began_at, find_sign(incident), say_since(incident.kind)
+    line: list[Span | str] = []
     if incident.spells > 1:  # it was not so all the time
-        line: list[Span | str] = ["First ", when(begin, as_of), f", {ago(as_of - begin)}"]
+        line = ["First ", when(begin, as_of), f", {ago(as_of - begin)}"]
+        line += [f" · {since} ", when(sign, as_of)] if sign else []
     else:
-        since, lasts = say_since(incident.kind), f", for {format_age(as_of - begin)}"
+        begin = sign or begin
+        lasts = f", for {format_age(as_of - begin)}"
         line = [f"{since[0].upper()}{since[1:]} ", when(begin, as_of), lasts]
     if has_size(incident) and incident.worst > 1.1 * incident.value:
         line.append(f" · {say_worst(incident)}")

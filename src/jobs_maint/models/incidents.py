@@ -234,8 +234,11 @@ class Incident:
         begins = len(self._list_begins())
         named = self._find_name()
         # What turned out to be the cause did not come as often as what it leads now.
-        is_own = self.head == self.key and (named is None or named.what != "cause")
-        return max(self.times, begins) if is_own else begins or self.times
+        if self.head != self.key or (named is not None and named.what == "cause"):
+            return begins or self.times
+        # While it flaps, the history does not tell each time that it came.
+        told = sum(one.what in {"opened", "back"} for one in self.history)
+        return begins + max(self.times - told, 0)
 
     def _list_begins(self) -> list[datetime]:
         begins, lasts = [], False

@@ -8,6 +8,7 @@ from __future__ import annotations
 from jobs_maint.models import Preview
 from jobs_maint.render.audited import say_counts, tell_counts, tell_outcome
 from jobs_maint.render.conditions import (
+    find_sign,
     is_good,
     is_muted,
     is_old,
@@ -22,6 +23,7 @@ from jobs_maint.render.conditions import (
     say_reason,
     say_settled,
     say_since,
+    say_times,
     say_unwatched,
     say_with_end,
     say_within,
@@ -72,6 +74,7 @@ __all__ = [
     "count_in_trouble",
     "count_noun",
     "find_red",
+    "find_sign",
     "format_rate",
     "is_good",
     "is_muted",
@@ -107,6 +110,7 @@ __all__ = [
     "say_since",
     "say_state",
     "say_task",
+    "say_times",
     "say_unwatched",
     "say_with_end",
     "say_within",

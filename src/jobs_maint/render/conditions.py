@@ -19,6 +19,7 @@ from jobs_maint.render.safe import safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 
 __all__ = [
+    "find_sign",
     "is_good",
     "is_muted",
     "is_old",
@@ -32,6 +33,7 @@ __all__ = [
     "say_reason",
     "say_settled",
     "say_since",
+    "say_times",
     "say_unwatched",
     "say_with_end",
     "say_within",
@@ -94,6 +96,17 @@ def say_since(kind: IncidentKind) -> str:
     return _SIGNS.get(kind, "since")
 
 
+def find_sign(one: Incident) -> datetime | None:
+    """When that of it which is dated from the last sign of life gave one; None where it is calm."""
+    is_on = one.is_open and one.calm_since is None
+    return one.lead.since if one.kind in _SIGNS and is_on else None
+
+
+def say_times(one: Incident) -> str:
+    """`, came 2 times`: it was not there all the time since it began; else empty."""
+    return f", came {one.spells} times" if one.spells > 1 else ""
+
+
 def say_unwatched(kinds: Iterable[IncidentKind]) -> str:
     """`Not watched: new errors, stuck jobs (CHATBOT_INCIDENTS).`; empty where all kinds are."""
     names = ", ".join(_NAMES[kind] for kind in kinds)
@@ -102,17 +115,19 @@ def say_unwatched(kinds: Iterable[IncidentKind]) -> str:
 
 def say_incident(one: Incident, until: datetime) -> str:
     """`I-7, 02:10 to 02:51 UTC: no worker was alive`, as a digest that ends at `until` says it."""
-    begin, ended = _clock(one.began_at, until), one.ended_at
+    begin, ended, times = _clock(one.began_at, until), one.ended_at, say_times(one)
     if one.resolved_at is None or ended is None:
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
         if one.calm_since is not None:
             calm = f"{say_calm(one)} {_clock(one.calm_since, until)} UTC, still watched"
-            return f"{one.name} from {begin} UTC, {calm}: {say_past_why(one)}; {who} on it"
+            past = say_past_why(one)
+            return f"{one.name} from {begin} UTC{times}, {calm}: {past}; {who} on it"
         said = say_with_end(one)
         if is_old(one, until):
             said = f"{said}, as of {_clock(one.seen_at, until)} UTC"
-        return f"{one.name} since {begin} UTC: {said}; {who} on it"
-    return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past_why(one)}"
+        since = "from" if times else "since"
+        return f"{one.name} {since} {begin} UTC{times}: {said}; {who} on it"
+    return f"{one.name}, {begin} to {_clock(ended, until)} UTC{times}: {say_past_why(one)}"
 
 
 def say_calm(one: Incident) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from jobs_maint.durations import format_age
@@ -14,6 +14,7 @@ from jobs_maint.models import (
     IncidentsReport,
 )
 from jobs_maint.render.conditions import (
+    find_sign,
     is_muted,
     list_parts,
     list_takers,
@@ -86,7 +87,6 @@ def render_incidents(report: IncidentsReport, page: Page) -> None:
 
 
 def _show(one: Incident, as_of: datetime, page: Page) -> None:
-    lasted = format_age((as_of - one.began_at).total_seconds())
     said = say_condition(one) if one.calm_since is None else say_past_why(one)
     page.line(f"{one.name}  {safe_line(said)}.", "bold")
     if said := one.standing.say_standing():
@@ -94,7 +94,7 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
     if one.calm_since is not None:
         calm = clock(one.calm_since, as_of)
         page.line(f"Calm since {calm} UTC, still watched: it comes and goes.", indent=2)
-    notes = [f"{say_since(one.kind)} {clock(one.began_at, as_of)} UTC, {lasted}"]
+    notes = list(_say_begin(one, as_of))
     if last := one.facts.get("last_at"):
         notes.append(f"last failure {clock(datetime.fromisoformat(str(last)), as_of)}")
     if one.spells > 1:
@@ -112,6 +112,20 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
     if len(parts) > MOST_FOLDED:
         page.line(f"And {len(parts) - MOST_FOLDED:,} more.", indent=2)
     page.line(f"jobs-maint {_see(one)}", indent=2)
+
+
+def _say_begin(one: Incident, as_of: datetime) -> Iterator[str]:
+    """When it came first, where it was over meanwhile, and when what it misses was heard last."""
+    sign = find_sign(one)
+    if one.spells > 1:
+        yield f"first {clock(one.began_at, as_of)} UTC, {_lasted(one.began_at, as_of)} ago"
+    if sign is not None or one.spells < 2:
+        since = sign or one.began_at
+        yield f"{say_since(one.kind)} {clock(since, as_of)} UTC, {_lasted(since, as_of)}"
+
+
+def _lasted(since: datetime, as_of: datetime) -> str:
+    return format_age((as_of - since).total_seconds())
 
 
 def _see(what: Incident) -> str:

@@ -77,20 +77,26 @@ def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterat
             facts = {
                 "waiting": sum(waiting.values()),
                 "by_queue": {queue: {"waiting": jobs} for queue, jobs in waiting.items()},
+                **_tell_heard(max(signs, default=None)),
             }
             yield Condition(kind, "", seconds, limits.no_worker, since, (), facts)
         return
     if fleet.queues is None or fleet.unknown:
         return
     for one in measured.ready:
-        since = max(one.since, memory.heard_at(one.queue) or one.since)
+        heard_at = memory.heard_at(one.queue)
+        since = max(one.since, heard_at or one.since)
         seconds = (now - since).total_seconds()
         if one.queue not in fleet.queues and seconds >= limits.no_worker:
             yield Condition(
                 kind, _name(one.queue), seconds, limits.no_worker, since, (one.queue,),
                 {"waiting": measured.waiting.get(one.queue, 1), "job_id": one.job_id,
-                 "task": one.task, **_tell_own(one, measured)},
+                 "task": one.task, **_tell_heard(heard_at), **_tell_own(one, measured)},
             )  # fmt: skip
+
+
+def _tell_heard(at: datetime | None) -> dict[str, Any]:
+    return {"heard_at": at.isoformat()} if at else {}
 
 
 def _judge_queues(measured: Measured, limits: Limits) -> Iterator[Condition]:

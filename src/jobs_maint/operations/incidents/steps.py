@@ -133,7 +133,7 @@ def refresh(
         key = before.key
         missed = case.absent.get(key)
         if key in found:
-            there.append(go_on(found[key], before))
+            there.append(go_on(found[key], before, was_over=missed is not None))
             continue
         why = end(before)
         condition = replace(before, facts={**before.facts, "why": why}) if why else before

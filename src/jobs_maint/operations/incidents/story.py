@@ -41,10 +41,18 @@ def keep_worst(condition: Condition, before: Condition) -> Condition:
     return replace(condition, worst=max(condition.value, before.worst or before.value))
 
 
-def go_on(condition: Condition, before: Condition) -> Condition:
-    """As it is now, since it began: other jobs than at first may be stuck or wait by now."""
+def go_on(condition: Condition, before: Condition, *, was_over: bool = False) -> Condition:
+    """As it is now, since it began: other jobs than at first may be stuck or wait by now.
+
+    Not since it began first, where it was over meanwhile: what is dated from the last sign of life
+    is so from the last one before now.
+    """
     since, begun = condition.since, before.since
-    if since is not None and begun is not None and begun < since:
+    is_anew = was_over and condition.kind.is_age
+    if since is not None and begun is not None and begun < since and not is_anew:
+        heard_at = condition.facts.get("heard_at")
+        if heard_at is not None:  # a worker may have been there between two passes
+            begun = min(since, max(begun, datetime.fromisoformat(str(heard_at))))
         more = (since - begun).total_seconds() if condition.kind.is_age else 0.0
         condition = replace(condition, since=begun, value=condition.value + more)
     return keep_worst(condition, before)
