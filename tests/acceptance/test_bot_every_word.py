@@ -284,7 +284,7 @@ async def test_words_that_are_none_and_far_too_many_are_one_private_sentence(
         "Retyr --all webhook": "did you mean 'retry --all webhook'?",
         "--yes retry --all": "Options come after the word",
         "\0": "NUL character",
-        "retry": "takes one or more job ids",
+        "retry": "takes job ids, or --all",
         "status": "takes one job id",
         "rescue --force": "takes one job id",
         "cancel --all": "needs a queue or a filter",

@@ -171,7 +171,7 @@ def test_a_request_is_shown_in_the_words_that_were_typed(text):
         ('errors --tasks " "', "--tasks is empty"),
         ('discard --all --queues email --queues ""', "--queues is empty"),
         ("cancel --all x --status todo", "cancel has no option --status"),
-        ("cancel", "cancel takes one or more job ids"),
+        ("cancel", "cancel takes job ids, or --all"),
         ("purge --older-than 0d", "'0d' is not a span of time"),
         ("purge email", "purge takes no arguments; unexpected: 'email'"),
         ("purge --yes --dry-run", "purge takes --yes or --dry-run, not both"),

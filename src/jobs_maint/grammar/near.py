@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -43,7 +43,7 @@ NEAR = {
     "workers": "ps, top, running, processes",
     "incidents": "alerts",
     "retry": "requeue, rerun, restart, redo, replay, run",
-    "cancel": "kill, abort, terminate",
+    "cancel": "cancelled, cancelling, kill, abort, terminate",
     "discard": "delete, remove, rm, drop, dismiss, skip",
     "rescue": "recover, unstick, unlock",
     "take": "ack, acknowledge, assign, claim",
@@ -70,6 +70,8 @@ _BULLET = re.compile(r"[^\w?]+")
 _NOUNS = {"job", "jobs", "id", "ids", "and"}
 _ID = re.compile(r"#?[0-9]+")
 _IDS = re.compile(r"#?[0-9]+(?:,#?[0-9]+)*,?")
+_ENDING = re.compile(r"(?:ies|ied|ying|ing|ure|ed|es|[sey])$")
+"""`fails`, `failing` and `failed` are alike without it."""
 _ENDS = ";|&"
 """What ends a command where several are typed in one line."""
 
@@ -80,6 +82,8 @@ def is_of_other_tools(word: str) -> bool:
 
 def explain(full: str, surface: Surface) -> str:
     """What to do instead of a word that no command stands for; empty where nothing is known."""
+    if full == "version" and surface == "shell":
+        return "`jobs-maint --version` tells it"
     return f"{_STOP[surface]}; `cancel ID` stops a job" if full == "stop" else ""
 
 
@@ -91,7 +95,13 @@ def find_near(full: str, path: list[str], group: click.Group, surface: Surface) 
     spelt = full.rsplit(" ", 1)[-1][:60]
     if spelt in _UNKNOWN_HERE:
         return []
-    return [[*path, name] for name in find_nearest(spelt, group.commands)]
+    near = find_nearest(spelt, group.commands)
+    return [[*path, name] for name in near or _find_inflected(spelt, group.commands)]
+
+
+def _find_inflected(word: str, known: Iterable[str]) -> list[str]:
+    stem = _ENDING.sub("", word)
+    return [name for name in known if len(stem) > 2 and _ENDING.sub("", name) == stem]
 
 
 def guess_words(words: Sequence[str], surface: Surface) -> list[str] | None:

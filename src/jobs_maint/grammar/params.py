@@ -269,11 +269,11 @@ class Number(_NumberType):
         return number
 
 
-def flat_ids(ids: Sequence[tuple[int, ...]], word: str) -> tuple[int, ...]:
-    """One or more ids, each once, in the order given."""
+def flat_ids(ids: Sequence[tuple[int, ...]], word: str, instead: str) -> tuple[int, ...]:
+    """One or more ids, each once, in the order given. `instead`: what else the word takes."""
     flat = tuple(dict.fromkeys(job_id for word_ids in ids for job_id in word_ids))
     if not flat:
-        raise InvalidRequest(f"{word} takes one or more job ids; e.g. {word} 4711")
+        raise InvalidRequest(f"{word} takes job ids, or {instead}; e.g. {word} 4711")
     if len(flat) > MOST_IDS:
         raise InvalidRequest(
             f"{word} takes at most {MOST_IDS} job ids at once, {len(flat)} were given"

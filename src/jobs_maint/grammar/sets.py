@@ -103,7 +103,7 @@ def _read_ids(verb: BulkVerb, words: Sequence[str]) -> tuple[int, ...]:
         line = " ".join([verb, "--all", *map(quote_word, meant if told is None else told)])
         raise InvalidRequest(f"{refusal}; did you mean '{short(line)}'?", suggestion=line)
     ids = JobIds()
-    return flat_ids([ids.convert(word, None, None) for word in words], verb.value)
+    return flat_ids([ids.convert(word, None, None) for word in words], verb.value, "--all")
 
 
 def _build_set(
@@ -227,7 +227,7 @@ def build_rescue(*, ids: Sequence[tuple[int, ...]], force: bool) -> Action[Any]:
         return actions.PreviewRescue((one_id(ids, "rescue --force"),), force=True)
     if not ids:
         return actions.RescueStalled()
-    found = flat_ids(ids, "rescue")
+    found = flat_ids(ids, "rescue", "none to run one pass")
     return actions.RescueJobs(found) if len(found) == 1 else actions.PreviewRescue(found)
 
 
