@@ -131,6 +131,9 @@ async def test_a_sound_set_up_is_fine_in_every_check(pool, make_job, worker):
     assert report.exit_code == 0
 
 
+NOT_THERE = "This was not checked: it needs tables of {} that are not there."
+
+
 async def test_without_any_table_it_answers_and_says_what_to_run(bare_database_url):
     async with open_pool(bare_database_url) as pool:
         report = await perform(pool, ANA, RunDoctor(), settings=SETTINGS)
@@ -143,6 +146,9 @@ async def test_without_any_table_it_answers_and_says_what_to_run(bare_database_u
     assert [f.check for f in report.findings[:2]] == ["procrastinate_schema", "schema"]
     left_out = {f.check for f in report.findings if "not checked" in f.sentence}
     assert left_out == {check.name for check in CHECKS if check.needs}
+    found = {f.check: f.sentence for f in report.findings}
+    assert found["indexes"] == NOT_THERE.format("Procrastinate")
+    assert found["workers"] == NOT_THERE.format("procrastinate-ops")
 
 
 async def test_with_procrastinates_tables_only_what_needs_ours_is_left_out(bare_database_url):
@@ -155,8 +161,12 @@ async def test_with_procrastinates_tables_only_what_needs_ours_is_left_out(bare_
     assert found["schema"] == "error"
     assert found["indexes"] == "warning"
     assert found["worker_rows"] == "ok"
-    left_out = {f.check for f in report.findings if "not checked" in f.sentence}
-    assert left_out == {check.name for check in CHECKS if check.needs == "ours"}
+    left_out = {f.check: f.sentence for f in report.findings if "not checked" in f.sentence}
+    assert left_out == {
+        check.name: NOT_THERE.format("procrastinate-ops")
+        for check in CHECKS
+        if check.needs == "ours"
+    }
 
 
 async def test_a_role_without_rights_gets_an_answer_and_the_rights_it_names_are_enough(
@@ -490,6 +500,7 @@ async def test_tables_that_the_search_path_does_not_reach_are_found(conn, databa
     async with open_pool(database_url) as pool:
         found = {f.check: f for f in (await examine(pool, HERE)).findings}
     assert "schema jobs, which is not on the search path" in found["procrastinate_schema"].sentence
+    assert "this user does not see the tables" in found["workers"].sentence
 
 
 async def test_a_schema_that_the_user_may_not_use_is_named(conn, database_url):

@@ -16,6 +16,7 @@ from jobs_maint.database import (
     Conn,
     Pool,
     fetch_one,
+    find_elsewhere,
     find_place,
     map_error,
     note_why_not_connected,
@@ -44,6 +45,7 @@ __all__ = ["CHECKS", "Situation", "examine"]
 CHECK_TIMEOUT = timedelta(seconds=5)
 LOCK_TIMEOUT = timedelta(seconds=1)
 """A locked table must not delay each check that reads it by five seconds."""
+_GONE = "it needs tables of {} that are not there"
 _LEVELS = ("error", "warning", "note", "ok")
 
 
@@ -123,8 +125,8 @@ async def examine(
     findings = []
     unreachable: psycopg_pool.PoolTimeout | None = None
     for check in CHECKS:
-        if check.needs in missing:
-            findings.append(_needs_tables(check))
+        if check.needs is not None and check.needs in missing:
+            findings.append(_needs_tables(check, missing[check.needs]))
             continue
         try:
             if unreachable is not None:
@@ -148,18 +150,24 @@ async def examine(
 
 async def _find_missing_tables(
     pool: Pool, situation: Situation, patience: timedelta
-) -> tuple[datetime, set[str], Sequence[Told]]:
-    """The time, whose tables are missing, what the workers told; nothing if it cannot be asked."""
+) -> tuple[datetime, dict[str, str], Sequence[Told]]:
+    """The time, whose tables are missing and how, what the workers told.
+
+    Nothing if it cannot be asked.
+    """
     try:
         async with _look(pool, patience) as conn:
             server = await fetch_one(conn, load_queries("doctor")["get_server"])
             found = await fetch_one(conn, load_queries("schema")["find_tables"])
             told = await list_told(conn, situation.settings) if found["ours"] else ()
+            lost = found["jobs_schema"] is None
+            unseen = lost and await find_elsewhere(conn) is not None
     except (psycopg.Error, psycopg_pool.PoolTimeout):
-        return situation.clock(), set(), ()  # each check reports what it finds
-    missing = set() if found["ours"] else {"ours"}
-    if found["jobs_schema"] is None:
-        missing = {"ours", "procrastinate"}
+        return situation.clock(), {}, ()  # each check reports what it finds
+    why = "this user does not see the tables it reads" if unseen else _GONE.format("Procrastinate")
+    missing = dict.fromkeys(("ours", "procrastinate"), why) if lost else {}
+    if not found["ours"] and not unseen:
+        missing["ours"] = _GONE.format("procrastinate-ops")
     return server["now"], missing, told
 
 
@@ -173,10 +181,10 @@ async def _look(pool: Pool, patience: timedelta) -> AsyncIterator[Conn]:
         yield conn
 
 
-def _needs_tables(check: Check) -> Finding:
+def _needs_tables(check: Check, why: str) -> Finding:
     return warning(
         check.name,
-        "This was not checked: this user does not see the tables it reads.",
+        f"This was not checked: {why}.",
         "Do what the findings about tables say, then run `jobs-maint doctor` again.",
     )
 
