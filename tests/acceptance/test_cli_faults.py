@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -114,6 +115,27 @@ def test_a_wrong_password_ends_with_69_and_is_not_shown(jobs_maint, database_url
     done = jobs_maint("stats", url=url)
     assert_refused(done, 69, "refused the connection of guarded", "JOB_QUEUE_DATABASE_URL")
     assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("login", "database", "says"),
+    [
+        ("nobody9:nobody9", "test", 'role "nobody9" does not exist'),
+        ("nobody9:x", "test", 'role "nobody9" does not exist'),
+        ("nobody9:role", "test", 'role "nobody9" does not exist'),
+        ("postgres:postgres", "postgres2", 'database "postgres2" does not exist'),
+        ("postgres:postgres2", "postgres2", 'database "postgres2" does not exist'),
+        ("postgres:hunter2", "test?sslmode=hunter2", 'invalid sslmode value: "***"'),
+        ("postgres:a%22b", "test?sslmode=x%3Da%22b", 'invalid sslmode value: "***"'),
+    ],
+)
+def test_of_a_refusal_only_a_quoted_password_is_masked(
+    jobs_maint, database_url, login, database, says
+):
+    url = re.sub("//postgres@([^/]*)/[^?]*", rf"//{login}@\1/{database}", database_url)
+    url = re.sub(r"(\?sslmode=[^?]*)\?", r"\1&", url)
+    done = jobs_maint("stats", url=url)
+    assert_refused(done, 69, "refused the connection of", f": {says}. User, password and")
 
 
 def test_a_user_without_rights_ends_with_69_and_learns_which(jobs_maint, database_url, login):

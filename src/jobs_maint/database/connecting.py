@@ -213,7 +213,7 @@ async def _why_not_connected(exc: psycopg.Error, conninfo: str, params: dict[str
     words = str(exc).strip().splitlines()
     # Two blanks follow the severity, in every language: before them stands how it was tried.
     reason = words[-1].rpartition(":  ")[2].rstrip(".") if words else type(exc).__name__
-    reason = _without_secrets(reason, params)
+    reason = _without_password(reason, params)
     if code == pg.TooManyConnections.sqlstate:
         return (
             f"All connection slots of the jobs database at {place} are taken ({reason}). Close "
@@ -269,6 +269,22 @@ def _touch(host: str, port: str) -> None:
         pass
 
 
-def _without_secrets(text: str, params: dict[str, Any]) -> str:
-    password = params.get("password")
-    return text.replace(str(password), "***") if password else text
+def _without_password(text: str, params: dict[str, Any]) -> str:
+    """No server tells a password, but libpq quotes a setting that it cannot read.
+
+    Only such a text is hidden, and whole: `***` in place of a word or of half a name would tell
+    the password to whoever knows that word.
+    """
+    password = str(params.get("password") or "")
+    if not password:
+        return text
+    names = {str(params.get(key)) for key in ("user", "dbname", "host", "hostaddr", "port")}
+    quoted = rf"""(["'„«»])((?:{re.escape(password)}|[^"'“”«»\n])*)(["'“”«»])"""
+
+    def hide(found: re.Match[str]) -> str:
+        is_setting = any(sign in found[2] for sign in "=@:%") and password in found[2]
+        if found[2] in names or not (is_setting or found[2] == password):
+            return found[0]
+        return f"{found[1]}***{found[3]}"
+
+    return re.sub(quoted, hide, text)
