@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lists failed jobs, the newest failure first, each with its error.
 # Usage: list-failed.sh [queue_name] [limit=20]
-#        queue_name '': every queue
+#        queue_name '': every queue; after -- one such as -rf
 set -euo pipefail
 # shellcheck disable=SC1091 source=lib/common.sh source-path=SCRIPTDIR
 . "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/lib/common.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts all failed jobs back, of one queue or of every one; shows them and asks before.
 # Usage: retry-all-failed.sh [queue_name] [--yes] [--dry-run]
-#        queue_name: a name, or a pattern such as 'email*'
+#        queue_name: a name, or a pattern such as 'email*'; after -- one such as -rf
 #        --yes: do not ask; --dry-run: only show
 set -euo pipefail
 # shellcheck disable=SC1091 source=lib/common.sh source-path=SCRIPTDIR

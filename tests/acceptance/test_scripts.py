@@ -152,6 +152,31 @@ def test_wrong_arguments_show_the_usage_and_start_nothing(script, args, fake, tm
     assert not (tmp_path / "calls").exists()
 
 
+@pytest.mark.parametrize(
+    ("script", "option", "meant"),
+    [
+        ("retry-all-failed.sh", "--dryrun", "; did you mean --dry-run?"),
+        ("retry-all-failed.sh", "--dry-rn", "; did you mean --dry-run?"),
+        ("retry-all-failed.sh", "--dry_run", "; did you mean --dry-run?"),
+        ("retry-all-failed.sh", "--yess", "; did you mean --yes?"),
+        ("retry-all-failed.sh", "-y", ""),
+        ("retry-all-failed.sh", "-rf", ""),
+        ("purge-old.sh", "--include", "; did you mean --include-failed?"),
+        ("purge-old.sh", "--older-than", ""),
+        ("apply-schema.sh", "--no-index", "; did you mean --no-indexes?"),
+        ("list-failed.sh", "--limit=5", ""),
+        ("job-status.sh", "--reveal", ""),
+        ("retry-job.sh", "--all", ""),
+        ("queue-stats.sh", "--json", ""),
+    ],
+)
+def test_an_option_that_is_none_is_named_with_the_likely_one(script, option, meant, fake, tmp_path):
+    ended = run(script, option, env=fake)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"{script}: there is no option {option}{meant}\nUsage: {script}")
+    assert not (tmp_path / "calls").exists()
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help_is_the_usage(script, option, fake, tmp_path):
@@ -191,12 +216,15 @@ def test_the_words_for_jobs_maint(script, args, words, fake, calls):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_queue_name_arrives_as_it_is(name, fake, calls, tmp_path):
-    run("list-failed.sh", name, env=fake, cwd=tmp_path)
-    run("retry-all-failed.sh", name, "--yes", env=fake, cwd=tmp_path)
+    run("list-failed.sh", "--", name, env=fake, cwd=tmp_path)
+    run("retry-all-failed.sh", "--yes", "--", name, env=fake, cwd=tmp_path)
     assert calls() == [
         ["failed", "--limit", "20", "--", name],
         ["retry", "--all", "--yes", f"--queue={name}"],
     ]
+    if name not in {"-rf", "--limit=1"}:  # what looks like no option needs no --
+        run("retry-all-failed.sh", name, "--yes", env=fake, cwd=tmp_path)
+        assert calls()[1:] == [["retry", "--all", "--yes", f"--queue={name}"]] * 2
     assert not (tmp_path / "pwned").exists()
 
 
