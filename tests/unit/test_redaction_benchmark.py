@@ -270,6 +270,11 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         "net use \\\\a\\a ", "net use ", "smbclient -U a%", "smbclient ", "'a' == token ",
         "'a' == ", "where 'a' = a.", "tokens:\n- a1bcdef\n", "token:\n- ", "- a\n",
         "<entry><string>a</string>", "<setting name='token'>", "<setting name='a'",
+        '"name":"token",', '"name":"token","a":1,', '"value":"a",', '"value":"a","a":[1],',
+        '"name":"token","value":[', '"name":"token","value":"', '"input":"', '"input":{"a":',
+        '"input":1,"loc":["a"', '"loc":["token"],', '"loc":["a",', '"loc":["token"],"input":{"',
+        '"value":"a\\', '"a":{"a":1},"name":"token",', '\\"value\\":\\"a\\",',
+        "user_code=BCDFGHJ", "value: ", "'loc'", "ParameterKey=token,",
         "code=a1b2c3&grant_type=", "code=a1b2c3 ", "assertion=a1", "<key>token</key> ",
     ],
 )  # fmt: skip

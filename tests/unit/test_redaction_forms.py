@@ -18,6 +18,10 @@ from jobs_maint.redaction import HIDDEN, redact_args, redact_text
         "%7B%22user%22%3A%22bo%22%2C%22password%22%3A%22…%22%2C%22a%22%3A1%7D",
         "https://a.example/reset-password?user=7&code=…&lang=de",
         "https://a.example/auth/google/callback?state=open&code=…&scope=email",
+        '{"name":"A_TOKEN","slot":false,"value":"…"},{"name":"PORT","slot":false,"value":"80a1"}',
+        '{"value":"80a1","name":"PORT"},{"value":"…","type":"b","name":"A_TOKEN"}',
+        "x [{'loc': ('age',), 'input': 'elf11'}, {'loc': ('token',), 'msg': 'a', 'input': '…'}]",
+        "ParameterKey=Token,ParameterValue=… ParameterKey=Size,ParameterValue=t3.micro",
         "grant_type=authorization_code&code=…&redirect_uri=https://a.example/cb",
         "tokens:\n  …\nport: 80",
         "E   AssertionError: assert '…' == 'x'\nE    +  where '…' = User(name='bo').password",
@@ -45,6 +49,19 @@ def test_only_the_secret_is_hidden(text):
             {"redirectUri": "https://a.example", "code": "E1042"},
         ),
         ({"code": "SplxlOBeZQ7"}, {"code": "SplxlOBeZQ7"}),
+        (
+            {"id": "a7", "name": "DB_PASSWORD", "slot": False, "value": "blauwal"},
+            {"id": "a7", "name": "DB_PASSWORD", "slot": False, "value": HIDDEN},
+        ),
+        (
+            {"ParameterKey": "DBPassword", "ParameterValue": "blauwal"},
+            {"ParameterKey": "DBPassword", "ParameterValue": HIDDEN},
+        ),
+        (
+            [{"loc": ["body", "password"], "input": {"a": "b"}}, {"loc": ["a"], "input": "b"}],
+            [{"loc": ["body", "password"], "input": HIDDEN}, {"loc": ["a"], "input": "b"}],
+        ),
+        ({"user_code": "WDJBMJHT"}, {"user_code": HIDDEN}),
         (
             ["/usr/bin/htpasswd", "-nb", "bo", "geheim9"],
             ["/usr/bin/htpasswd", "-nb", "bo", HIDDEN],

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs_maint.redaction.commands import hide_in_words
 from jobs_maint.redaction.names import Strength
+from jobs_maint.redaction.pairs import find_strength
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
 from jobs_maint.redaction.texts import redact_text
 from jobs_maint.redaction.tokens import LOGIN_KEYS, is_code
@@ -19,8 +20,6 @@ __all__ = ["DEEPEST", "redact_args"]
 DEEPEST = 50
 """Levels of lists and objects that are shown; readers of JSON give up on a few hundred."""
 _TOO_DEEP = "[nested deeper than is shown]"
-_NAME_KEYS = frozenset(["name", "key", "field", "header", "param", "parameter", "k", "id"])
-_VALUE_KEYS = frozenset(["value", "val", "content", "data", "v", "default", "values"])
 _NAME = re.compile(r"-{0,2}[A-Za-z_][\w.-]{1,99}:?")
 _FIELDS = frozenset(
     [
@@ -64,20 +63,12 @@ def _redact(value: Any, rules: Rules, depth: int) -> Any:
 
 
 def _redact_mapping(value: Mapping[Any, Any], rules: Rules, depth: int) -> dict[Any, Any]:
-    named = next(
-        (
-            rules.strength(inner)
-            for key, inner in value.items()
-            if str(key).lower() in _NAME_KEYS and isinstance(inner, str)
-        ),
-        Strength.NONE,
-    )
     of_login = any(re.sub("[_-]", "", str(key).lower()) in LOGIN_KEYS for key in value)
     found = {}
     for key, inner in value.items():
         strength = rules.strength(str(key))
-        if strength is Strength.NONE and str(key).lower() in _VALUE_KEYS:
-            strength = named
+        if strength is Strength.NONE:
+            strength = find_strength(value, str(key), rules)
         if of_login and strength is Strength.WEAK and isinstance(inner, str) and is_code(inner):
             strength = Strength.STRONG if str(key).lower().endswith("code") else strength
         if str(key).lower() == "pass" and any(str(one).lower() in _LOGINS for one in value):

@@ -26,9 +26,9 @@ _KEYS = "(?:api|access|secret|auth|private|signing|encryption|license)"
 _PHRASE = "(?:seed|recovery|backup|mnemonic|pass)[ ]phrase"
 """Written with a blank; what follows goes to the end of the line."""
 _INTRODUCED = re.compile(
-    rf"""(?<![\w-])(?:name|key|field|header|param|id|k){_Q}?\s{{0,3}}(?:=>|[=:])\s{{0,3}}{_Q}?
+    rf"""(?<![\w-])(?:name|(?:parameter)?key|field|header|param|id|k){_Q}?\s{{0,3}}(?:=>|[=:])\s{{0,3}}{_Q}?
          (?P<named>{_N}){_Q}?[\s,;]{{1,40}}
-         {_Q}?(?:value|val|content|data|v){_Q}?\s{{0,3}}(?:=>|[=:])[ \t]{{0,8}}
+         {_Q}?(?:(?:parameter)?value|val|content|data|v){_Q}?\s{{0,3}}(?:=>|[=:])[ \t]{{0,8}}
     | (?:(?<![\w.-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--)|(?<=(?<![\w.])\.)|(?<=%[2-7][0-9A-F]))
          (?P<key>{_N})(?:{_Q})?(?:[ ]?{_MARKS}){{0,2}}{_B}(?:=>|:=|={{1,2}}|[:：＝](?!:)|%3[AD]){_B}
     | (?<!\w)(?P<spaced>{languages.SPACED}|{_KEYS}[ ]key|{_PHRASE})(?:{_Q})?

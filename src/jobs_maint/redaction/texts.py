@@ -11,6 +11,7 @@ from jobs_maint.redaction.cuts import hide_around_cuts
 from jobs_maint.redaction.forms import hide_forms, hide_xml
 from jobs_maint.redaction.inserts import hide_copied, hide_inserted
 from jobs_maint.redaction.links import hide_links
+from jobs_maint.redaction.pairs import hide_pairs
 from jobs_maint.redaction.parameters import hide_parameters
 from jobs_maint.redaction.protocols import hide_logins, hide_pgpass
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
@@ -99,7 +100,8 @@ def _hide_words(text: str, rules: Rules) -> str:
     if "stdin" in text.lower():
         text = hide_copied(text, rules)
     text = hide_parameters(text, rules)
-    text = hide_spoken(hide_compared(hide_assigned(text, rules), rules))
+    text = hide_assigned(hide_pairs(text, rules), rules)
+    text = hide_spoken(hide_compared(text, rules))
     text = hide_options(text)
     text = _BEARER.sub(_hide_bearer, text)
     text = KNOWN.sub(HIDDEN, text)

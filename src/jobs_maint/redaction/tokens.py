@@ -7,7 +7,7 @@ import re
 from jobs_maint.redaction.names import is_other_code
 from jobs_maint.redaction.shapes import UUID
 
-__all__ = ["LOGIN_KEYS", "USER_CODE", "is_code", "is_login_code", "is_token"]
+__all__ = ["BARE_USER_CODE", "LOGIN_KEYS", "USER_CODE", "is_code", "is_login_code", "is_token"]
 
 _WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}(?![a-z])|\d{4}")
 _UNWRITTEN = re.compile(r"(?=(?:[a-z]*\d){3})[a-z\d]{32,}", re.IGNORECASE)
@@ -20,6 +20,10 @@ _NUMBERED = re.compile(rf"{_ALIKE}[-_]?\d{{1,5}}|\d{{1,5}}[-_]?{_ALIKE}|0[xX][0-
 """`ERR1042`, `0x80070005`"""
 USER_CODE = re.compile(r"(?=.*[A-Z])[A-Z0-9]{4}-[A-Z0-9]{4}")
 """What a person types in where another device logs in."""
+BARE_USER_CODE = re.compile(
+    r"(?![A-Z]+\d+$)(?=.*[A-Z])(?:[B-DF-HJ-NP-TV-Z]{8,9}|(?=.*\d)[A-Z\d]{8,9})"
+)
+"""The same without its hyphen, where the name says so: no word, which has vowels."""
 LOGIN_KEYS = frozenset(
     """granttype redirecturi redirecturl codeverifier clientsecret verificationuri verificationurl
     devicecode""".split()  # noqa: SIM905  a list of words to read

@@ -9,7 +9,7 @@ from jobs_maint.redaction.names import Strength, split
 from jobs_maint.redaction.quotes import OPENING, find_closing
 from jobs_maint.redaction.rules import HIDDEN
 from jobs_maint.redaction.shapes import looks_secret
-from jobs_maint.redaction.tokens import USER_CODE, is_token
+from jobs_maint.redaction.tokens import BARE_USER_CODE, USER_CODE, is_token
 
 __all__ = ["find_rest", "find_value", "is_prose", "is_value"]
 
@@ -235,7 +235,11 @@ def _is_key(name: str, last: str, value: str) -> bool:
         return False
     if last in ("code", "assertion") and is_token(value, mixed=True):
         return True
-    if last == "code" and "user" in name.lower() and USER_CODE.fullmatch(value):
+    if (
+        last == "code"
+        and "user" in name.lower()
+        and any(code.fullmatch(value) for code in (USER_CODE, BARE_USER_CODE))
+    ):
         return True
     if len(value) < (12 if last == "code" else 16) or re.match(r"[a-z]+[-_:/.]", value):
         return False
