@@ -434,3 +434,12 @@ def test_who_reaches_one_queue_is_told_who_is_on_the_error_of_that_queue():
     assert (theirs.taken_by, theirs.taken_at) == ("slack:U0BOB", ago(3))
     [all_of_it] = limit_to(QueueScope(None), [whole])
     assert all_of_it.taken_by == ANA
+    kind, name = GROUP.key
+    steps = (
+        HistoryEntry(ago(30), "opened", kind, name, 40.0),
+        HistoryEntry(ago(20), "folded", kind, "E-2", 31.0),
+        HistoryEntry(ago(10), "over", kind, name, 40.0, why="good"),
+        HistoryEntry(ago(10), "remains", kind, "E-2", 31.0),
+    )
+    [theirs] = limit_to(QueueScope(("reports",)), [replace(whole, history=steps)])
+    assert theirs.spells == 1, "how it was opened is not shown; it did not come again"

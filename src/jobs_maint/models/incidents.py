@@ -236,9 +236,10 @@ class Incident:
         # What turned out to be the cause did not come as often as what it leads now.
         if self.head != self.key or (named is not None and named.what == "cause"):
             return begins or self.times
-        # While it flaps, the history does not tell each time that it came.
+        # While it flaps, the history does not tell each time that it came; nor how it was opened to
+        # whom what opened it is not shown.
         told = sum(one.what in {"opened", "back"} for one in self.history)
-        return begins + max(self.times - told, 0)
+        return begins + max(self.times - max(told, 1), 0)
 
     def _list_begins(self) -> list[datetime]:
         begins, lasts = [], False
