@@ -22,6 +22,7 @@ from jobs_maint.actions import (
     WatchIncidents,
 )
 from jobs_maint.models import IncidentKind
+from jobs_maint.operations.incidents import looking
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
 
@@ -159,6 +160,27 @@ async def test_an_error_that_begins_before_a_storm_of_another_is_found(pool, sto
                        finished_ago=minutes(5))  # fmt: skip
     await storm(6_000)
     assert set(await see(pool, 4)) == {"app.new", "app.uniq"}
+
+
+async def test_errors_whose_jobs_are_dealt_with_take_no_place_from_a_new_one(
+    pool, conn, storm, make_job, monkeypatch
+):
+    monkeypatch.setattr(looking, "MOST_GROUPS", 3)
+
+    async def fail(task):
+        for _ in range(3):
+            await make_job(status="failed", queue="web", task=task, exception_type="OSError",
+                           finished_ago=minutes(5), fingerprint=f"2:{task}")  # fmt: skip
+
+    old = [f"app.old{number}" for number in range(3)]
+    for task in old:
+        await fail(task)
+    assert sorted(await see(pool, 3)) == old
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE status = 'failed'")
+    await see(pool)
+    await fail("app.new")
+    assert "app.new" in await see(pool, 3)
+    assert "app.new" in await see(pool, 3), "it stays"
 
 
 async def test_a_queue_with_many_failures_does_not_recover_in_the_shadow_of_another(

@@ -130,17 +130,20 @@ DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 -- Groups of errors that are new or came back within a day, with so many failures in the last hour; and
 -- first those that are an open incident, however many they have. Others that are muted, alone or with
 -- all groups of their kind, are left out.
--- The oldest first, so that the same ones are told in each pass. Each is counted by itself, so that none
+-- The oldest first, so that the same ones are told in each pass; those whose jobs are all dealt with
+-- take no place from others. Each is counted by itself, so that none
 -- hides behind a storm of another: {{alike}}. `at_least`: so many that no more were counted.
 -- `last`: of the newest failure when it was, its job and its record, in an array as that has an order;
 -- the message is its, too.
 WITH told AS MATERIALIZED (
-    SELECT subject AS name FROM jobs_maint_incidents WHERE state = 'open' AND kind = 'group'
+    SELECT subject AS name, facts -> 'standing' ->> 'failed_now' = '0' AS settled
+    FROM jobs_maint_incidents WHERE state = 'open' AND kind = 'group'
     UNION
-    SELECT part ->> 'subject' FROM jobs_maint_incidents, jsonb_array_elements(folded) AS part
+    SELECT part ->> 'subject', part -> 'facts' -> 'standing' ->> 'failed_now' = '0'
+    FROM jobs_maint_incidents, jsonb_array_elements(folded) AS part
     WHERE state = 'open' AND part ->> 'kind' = 'group' AND part ->> 'over_at' IS NULL
 ), known AS MATERIALIZED (
-    SELECT g.*, told.name IS NOT NULL AS told, coalesce(g.returned_at, g.first_at) AS since,
+    SELECT g.*, told.name IS NOT NULL AS told, coalesce(told.settled, false) AS settled, coalesce(g.returned_at, g.first_at) AS since,
            now() - interval '1 hour' AS from_at
     FROM jobs_maint_groups g LEFT JOIN told USING (name)
     WHERE told.name IS NOT NULL
@@ -157,7 +160,8 @@ WITH told AS MATERIALIZED (
             SELECT FROM jobs_maint_failures f WHERE {{alike}}
             ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(least)s
         ) AS first)
-    ORDER BY NOT told, since, name LIMIT %(most)s
+    ORDER BY NOT told, settled, since, name
+    LIMIT %(most)s + (SELECT least(count(*), 2 * %(most)s) FROM told WHERE settled)
 ), counted AS (
     SELECT wanted.name, part.queue_name, sum(part.failures)::bigint AS failures,
            max(ARRAY[extract(epoch FROM part.last_at), newest.job_id, newest.id]) AS last
