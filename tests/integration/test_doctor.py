@@ -865,9 +865,7 @@ async def test_failures_without_a_record_are_counted(pool, conn, make_job, worke
     assert f"1 of the 3 failures in the last day has no recorded error (job {job})" in (
         finding.sentence
     )
-    assert "in its worker's log say why" not in finding.fix
-    await worker()
-    assert "in its worker's log say why" in (await look(pool))["recorder"].fix
+    assert "in its worker's log say why" in finding.fix  # others were recorded
     await make_job(status="failed", recorded=False, finished_ago=minutes(2))
     await conn.execute(
         "INSERT INTO procrastinate_events (job_id, type, at)"

@@ -264,7 +264,7 @@ async def test_a_real_worker_whose_recorder_is_locked_out_is_said_to_run_what_it
             assert stats.unserved_queues == stats.unheard_queues == ()
             found = {one.check: one for one in (await ask(pool, RunDoctor())).findings}
             assert found["workers"].sentence.startswith(
-                "The recorder of 1 of 1 live workers has stopped"
+                "The recorder of 1 of 1 live workers no longer beats"
             )
             assert found["maintenance_queue"].level == "ok"
             assert await incidents(pool) == []

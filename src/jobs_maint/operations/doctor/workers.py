@@ -97,9 +97,12 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:
     if stopped:
         return warning(
             "workers",
-            f"The recorder of {len(stopped)} of {live} live workers has stopped (worker "
-            f"{few(stopped)}): it no longer beats, although Procrastinate's heartbeat goes on.",
-            "Check that worker's log for jobs_maint.recorder_… events, then restart it.",
+            f"The recorder of {len(stopped)} of {live} live workers no longer beats (worker "
+            f"{few(stopped)}), although Procrastinate's heartbeat goes on: it cannot reach the "
+            "database, or has stopped.",
+            "The worker's log says why, in jobs_maint.recorder_… events. Where it cannot reach the "
+            "database, mend that: it then goes on by itself and stores what it holds. Restart the "
+            "worker only if its log says nothing.",
         )
     if quiet:
         return warning(
@@ -186,13 +189,14 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
             f"{none}and no worker beats: the recorder is not running.",
             fix,
         )
+    has_one = found["beating"] or found["recorded"]
     lack = f"{missing:,} of the {newest} failures in {span} {'has' if missing == 1 else 'have'}"
     if failed == 1:
         lack = f"The one failure in {span} has"
     return warning(
         "recorder",
         f"{lack} no recorded error ({sample}).",
-        f"{fix if not found['beating'] else f'{look} {_IF_IT_BEATS}'} A task unknown to the worker "
+        f"{f'{look} {_IF_IT_BEATS}' if has_one else fix} A task unknown to the worker "
         "fails before the recorder sees it.",
     )
 

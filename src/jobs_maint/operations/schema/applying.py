@@ -163,7 +163,8 @@ async def _remake_tables(conn: Conn, lock_wait: timedelta) -> list[str]:
         await _use_schema(conn, found)
         for migration in list_migrations():
             await conn.execute(migration.text)
-        return [f"{table} (was missing, is empty now)" for table in lost]
+        void = {"jobs_maint_audit": "; what was printed before to undo a request is void"}
+        return [f"{table} (was missing, is empty now{void.get(table, '')})" for table in lost]
 
 
 async def _move_sequences(conn: Conn) -> list[str]:
