@@ -688,8 +688,15 @@ async def test_stuck_says_when_the_rescue_acts_and_why_it_never_does(fleet, make
         status="succeeded", queue="maintenance", task="jobs_maint:rescue_stalled_jobs"
     )
     assert (await ask())[0] is None
+    every_minute = MaintSettings(**SOON, rescue_cron="* * * * *")
+    report = await perform(fleet.pool, TICK, ListStuck(), settings=every_minute)
+    assert report.rescue_unsure
+    for text in (render_text(report, width=200), render_stuck(report).text):
+        assert "s, if a worker that has run no job yet has the rescue (jobs_maint.reg" in text
     await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (run,))
     await fleet.beat(lives)
+    report = await perform(fleet.pool, TICK, ListStuck(), settings=every_minute)
+    assert not report.rescue_unsure
     tick = await make_job(
         queue="maintenance", task="jobs_maint:rescue_stalled_jobs", deferred_ago=minutes(1 / 3)
     )

@@ -12,6 +12,7 @@ from jobs_maint.durations import format_wait
 from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
 from jobs_maint.models.rescue_words import (
+    UNSURE,
     RescueIdle,
     say_acts,
     say_idle,
@@ -75,6 +76,8 @@ class StuckReport(Report):
     """The queues (globs) in reach, where they are less than what was asked for."""
     jobs_not_shown: int = 0
     """Running jobs within reach that were not looked at: there are too many."""
+    rescue_unsure: bool = False
+    """The rescue acts only if a worker that has run no job yet has it; `say_next` says so."""
 
     def say_next(self) -> str:
         """What the rescue does next with those that are stuck; empty where no pass comes."""
@@ -86,7 +89,8 @@ class StuckReport(Report):
                 idle = f"{idle} {say_unheard(len(waits), len(self.stuck), min(waits))}"
             return idle
         said = say_acts(min(acts), acts.count(min(acts)), len(self.stuck))
-        return f"{said[0].upper()}{said[1:]}."
+        unsure = f", if {UNSURE}" if self.rescue_unsure else ""
+        return f"{said[0].upper()}{said[1:]}{unsure}."
 
 
 @dataclass(frozen=True, slots=True)

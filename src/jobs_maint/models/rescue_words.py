@@ -9,6 +9,7 @@ from jobs_maint.durations import format_wait
 from jobs_maint.quoting import few
 
 __all__ = [
+    "UNSURE",
     "RescueIdle",
     "say_abandoned",
     "say_acts",
@@ -28,6 +29,8 @@ MOST_UNREGISTERED = 5
 RescueIdle = Literal["off", "no_worker", "late", "no_run", "busy", "overdue"]
 """Why the rescue does not run: it has no cron, no worker listens to its queue or each that does
 missed a beat, none is known to have it, none takes its job, or it should have run by now."""
+
+UNSURE = "a worker that has run no job yet has the rescue (jobs_maint.register)"
 
 
 def say_unregistered(worker_ids: Sequence[int]) -> str:

@@ -35,6 +35,8 @@ class Outlook:
     """Of each job, in seconds until a rescue may act on it."""
     waiting: frozenset[int] = frozenset()
     """Those that may be due sooner: no worker beats, and silence counts only while one does."""
+    unsure: bool = False
+    """The passes come only if a worker that has run no job yet has the rescue."""
 
     @property
     def first(self) -> tuple[float | None, int]:
@@ -58,7 +60,7 @@ async def find_outlook(
     listeners = await fetch_one(
         conn, load_queries("stalled")["judge_listeners"], {"queue": rules.queue}
     )
-    idle, ran_at = await _find_last_pass(conn, rules, as_of, is_prompt=listeners["prompt"])
+    idle, ran_at, unsure = await _find_last_pass(conn, rules, as_of, is_prompt=listeners["prompt"])
     # A pass is a job, and a worker beats from its first job on: where none beats now, the one that
     # runs the next pass will, unless its recorder has stopped. Where no pass is known to come, none
     # is known to beat either.
@@ -79,22 +81,23 @@ async def find_outlook(
     if idle:
         waiting = frozenset(row["job_id"] for row in rows if row["waits_for_beat"])
         return Outlook(idle, {}, due_in, waiting)
-    return Outlook(None, plan_passes(due_in, rules.cron, as_of, MOST_JOBS, ran_at), due_in)
+    acts_in = plan_passes(due_in, rules.cron, as_of, MOST_JOBS, ran_at)
+    return Outlook(None, acts_in, due_in, unsure=unsure)
 
 
 async def _find_last_pass(
     conn: Conn, rules: RescueRules, now: datetime, *, is_prompt: bool
-) -> tuple[RescueIdle | None, datetime | None]:
-    """Why no pass comes, if so; and when the last one ended, where that is known."""
+) -> tuple[RescueIdle | None, datetime | None, bool]:
+    """Why no pass comes, if so; when the last one ended, where that is known; `unsure`."""
     if not rules.cron:
-        return "off", None
+        return "off", None, False
     queries = load_queries("watch")
     found = await fetch_one(conn, queries["measure_workers"])
     fleet = Fleet.of(found)
     if not fleet.has_worker(rules.queue):
-        return "no_worker", None
+        return "no_worker", None, False
     if not is_prompt:
-        return "late", None
+        return "late", None, False
     runs = await fetch_all(conn, queries["list_last_runs"], {"queue": rules.queue})
     rescues = tuple(
         Maintenance("rescue", rules.cron, run["succeeded_at"], run["job_id"])
@@ -102,14 +105,15 @@ async def _find_last_pass(
         if run["task"] == RESCUE
     )
     ended = [run.succeeded_at for run in rescues if run.succeeded_at is not None]
-    if not fleet.hears(rules.queue) and not await _may_come(conn, rules, now, ended):
-        return "no_run", None
+    unsure = not fleet.hears(rules.queue)
+    if unsure and not await _may_come(conn, rules, now, ended):
+        return "no_run", None, False
     waits = {"task": RESCUE, "queue": rules.queue, "seconds": DEFERRED_WITHIN.total_seconds()}
     if (await fetch_one(conn, load_queries("stalled")["find_untaken"], waits))["untaken"]:
-        return "busy", None
+        return "busy", None, False
     is_overdue = any(judge_maintenance(Measured(now, maintenance=rescues)))
     last = [run.succeeded_at for run in rescues if run.job_id is None]
-    return "overdue" if is_overdue else None, last[0] if last else None
+    return "overdue" if is_overdue else None, last[0] if last else None, unsure
 
 
 async def _may_come(

@@ -69,6 +69,7 @@ async def list_stuck_jobs(
         outlook.idle,
         scope.globs,
         left,
+        outlook.unsure,
     )
 
 

@@ -59,8 +59,8 @@ async def _find_behind(conn: Conn, home: str, column: Column) -> int | None:
     ]
     query = sql.SQL(_BEHIND).format(largest=sql.SQL(", ").join(largest))
     params = {"home": home, "table": column.table, "column": column.name}
-    rows = await (await conn.execute(query, params)).fetchall()
-    return int(rows[0][0]) if rows else None
+    rows = await fetch_all(conn, query, params)
+    return int(rows[0]["last"]) if rows else None
 
 
 async def _find_other(conn: Conn, home: str) -> list[str]:
