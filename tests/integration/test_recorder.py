@@ -299,8 +299,14 @@ async def test_of_a_worker_that_has_ended_nothing_is_left_in_the_database(databa
         for _ in range(3):
             await ends.defer_async()
             await work(app)
-            assert await fetch(database_url, RECORDER) == []
+            recorder = app.worker_defaults["worker_middleware"][0]
+            assert [thread._conn for thread in recorder._threads if thread._conn] == []
             assert await fetch(database_url, "SELECT worker_id FROM jobs_maint_workers") == []
+
+            async def is_gone() -> bool:  # the server ends a closed session in its own time
+                return await fetch(database_url, RECORDER) == []
+
+            await until(is_gone, "the end of the recorder's session", timeout=5)
 
 
 async def test_a_worker_that_ends_does_not_wait_for_a_database_that_does_not_answer(

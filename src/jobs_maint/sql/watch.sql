@@ -161,7 +161,7 @@ WITH told AS MATERIALIZED (
             ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(least)s
         ) AS first)
     ORDER BY NOT told, settled, since, name
-    LIMIT %(most)s + (SELECT least(count(*), 2 * %(most)s) FROM told WHERE settled)
+    LIMIT %(most)s::bigint + (SELECT least(count(*), 2 * %(most)s::bigint) FROM told WHERE settled)
 ), counted AS (
     SELECT wanted.name, part.queue_name, sum(part.failures)::bigint AS failures,
            max(ARRAY[extract(epoch FROM part.last_at), newest.job_id, newest.id]) AS last
