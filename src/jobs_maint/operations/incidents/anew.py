@@ -8,6 +8,7 @@ from dataclasses import replace
 from jobs_maint.actions import Limits
 from jobs_maint.database import Conn
 from jobs_maint.models import Condition, Incident, IncidentKind
+from jobs_maint.operations.incidents.cases import Key
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.ends import Ends, list_jobs
 from jobs_maint.operations.incidents.judging import judge
@@ -17,7 +18,6 @@ from jobs_maint.operations.incidents.looking import (
     look_for_stuck,
 )
 from jobs_maint.operations.incidents.measured import Measured, Memory
-from jobs_maint.operations.incidents.steps import Key
 from jobs_maint.operations.incidents.story import go_on, lead_by
 from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import run_apart

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from jobs_maint.models import Condition, IncidentKind, Why
-from jobs_maint.operations.incidents import steps
+from jobs_maint.operations.incidents import joining, steps
+from jobs_maint.operations.incidents.cases import Case, Key
 from jobs_maint.operations.incidents.causes import absorbs, rank
-from jobs_maint.operations.incidents.steps import Case, Key
 
 __all__ = ["Known", "Look", "advance"]
 
@@ -122,28 +122,28 @@ def _place(
     is_heard = [case for case in is_on if not case.is_muted(now)]
     for case in is_on:
         if any(absorbs(one, condition) for one in case.conditions):
-            _swap(cases, case, steps.fold(case, condition, now, look.update))
+            _swap(cases, case, joining.fold(case, condition, now, look.update))
             return
     follow = [case for case in is_heard if any(absorbs(condition, one) for one in case.conditions)]
     if follow:
         first, *others = sorted(follow, key=lambda case: case.incident.id or 2**63)
         for other in others:
-            _swap(cases, other, steps.merge(other, first.incident.name, condition, now))
+            _swap(cases, other, joining.merge(other, first.incident.name, condition, now))
         also = [part for other in others for part in other.conditions]
-        _swap(cases, first, steps.promote(first, condition, also, now, look.update))
+        _swap(cases, first, joining.promote(first, condition, also, now, look.update))
         return
     for case in is_open:
         if condition.key in {one.key for one in case.incident.past}:
-            _swap(cases, case, steps.fold(case, condition, now, look.update))
+            _swap(cases, case, joining.fold(case, condition, now, look.update))
             return
     if alike := _find_alike(condition, is_heard, now):
-        _swap(cases, alike, steps.fold(alike, condition, now, look.update))
+        _swap(cases, alike, joining.fold(alike, condition, now, look.update))
         return
     for case in recent:
         ended = case.incident.resolved_at or case.incident.seen_at
         if condition.key in case.has_been and now - ended < quiet:
             recent.remove(case)
-            cases.append(steps.reopen(case, condition, now))
+            cases.append(joining.reopen(case, condition, now))
             return
     cases.append(steps.start(condition, now, muted.get(condition.key)))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,7 @@ from jobs_maint.actions import QueueScope
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.causes import rank
-from jobs_maint.operations.incidents.story import lead_by
+from jobs_maint.operations.incidents.story import lead_by, take_marks
 
 __all__ = ["leave_out_digests", "limit_to", "limit_to_tasks", "reaches_all", "refuse_unknown"]
 
@@ -78,27 +77,18 @@ def _lead_by_first(
     if not parts:
         return None
     lead, *others = sorted(parts, key=rank)
-    one = _say_of_part(one, lead)
     if open_parts:
-        return lead_by(one, lead, others)
-    one = lead_by(replace(one, past=tuple(others)), lead, ())
+        return _say_of_part(lead_by(one, lead, others))
+    one = _say_of_part(lead_by(replace(one, past=tuple(others)), lead, ()))
     ends = [part.over_at for part in parts if part.over_at is not None]
     return replace(
         one, state="resolved", seen_at=lead.over_at or one.seen_at, resolved_at=max(ends)
     )
 
 
-def _say_of_part(one: Incident, lead: Condition) -> Incident:
+def _say_of_part(one: Incident) -> Incident:
     """Whoever is on a group of errors, or muted it, need not have taken the whole."""
-    if lead.kind is not IncidentKind.GROUP:
-        return one
-    by, at, until = (lead.facts.get(name) for name in ("taken_by", "taken_at", "muted_until"))
-    return replace(
-        one,
-        taken_by=str(by) if by else None,
-        taken_at=datetime.fromisoformat(at) if by and at else None,
-        muted_until=datetime.fromisoformat(until) if until else None,
-    )
+    return take_marks(one) if one.kind is IncidentKind.GROUP else one
 
 
 def reaches_all(scope: QueueScope, one: Incident) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Told
+from jobs_maint.operations.incidents.cases import FLAPPING, Case, Key
 from jobs_maint.operations.incidents.measured import Memory
-from jobs_maint.operations.incidents.steps import FLAPPING, Case, Key, calm
+from jobs_maint.operations.incidents.steps import calm
 from jobs_maint.redaction import Rules, redact_text
 
 __all__ = [

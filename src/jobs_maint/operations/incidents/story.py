@@ -7,10 +7,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from jobs_maint.models import Condition, HistoryEntry, Incident, Why
+from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
 from jobs_maint.operations.incidents.causes import rank
 
-__all__ = ["end_all", "go_on", "keep_worst", "lead_by", "leave", "note", "pass_on", "take_back"]
+__all__ = [
+    "end_all",
+    "follow_marks",
+    "go_on",
+    "keep_worst",
+    "lead_by",
+    "leave",
+    "note",
+    "pass_on",
+    "take_back",
+    "take_marks",
+]
 
 
 def lead_by(incident: Incident, lead: Condition, folded: Iterable[Condition]) -> Incident:
@@ -67,6 +78,23 @@ def leave(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incident
             entry = HistoryEntry(one.over_at or incident.seen_at, "over", *one.key, worst, why=why)
             incident = replace(incident, history=(*incident.history, entry))
     return incident
+
+
+def take_marks(incident: Incident) -> Incident:
+    """Who is on the error that leads it, and its mute; one up to a number mutes no message."""
+    facts = incident.facts
+    at, until = (
+        datetime.fromisoformat(text) if (text := facts.get(name)) else None
+        for name in ("taken_at", "muted_until")
+    )
+    until = None if facts.get("muted_above") else until
+    return replace(incident, taken_by=facts.get("taken_by"), taken_at=at, muted_until=until)
+
+
+def follow_marks(incident: Incident, before: Incident) -> Incident:
+    """Another error leads it: who is on that one need not be who was on the first."""
+    is_error = incident.kind is before.kind is IncidentKind.GROUP
+    return take_marks(incident) if is_error else incident
 
 
 def pass_on(incident: Incident, over: Sequence[tuple[Condition, Why]], at: datetime) -> Incident:

@@ -22,6 +22,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.events import emit
 from jobs_maint.models import Incident, IncidentChange, IncidentKind, WatchReport
 from jobs_maint.operations.failures.memory import collect_groups
+from jobs_maint.operations.incidents.cases import Case, Key
 from jobs_maint.operations.incidents.ends import Ends, list_jobs
 from jobs_maint.operations.incidents.judging import judge
 from jobs_maint.operations.incidents.life import Known, Look, advance
@@ -35,7 +36,6 @@ from jobs_maint.operations.incidents.marks import add_marks, mark_conditions
 from jobs_maint.operations.incidents.measured import Measured, Memory
 from jobs_maint.operations.incidents.rates import note_rates
 from jobs_maint.operations.incidents.schedules import find_unsettled, is_paused
-from jobs_maint.operations.incidents.steps import Case, Key
 from jobs_maint.operations.incidents.stored import (
     read_case,
     read_incident,
