@@ -153,27 +153,23 @@ def test_wrong_arguments_show_the_usage_and_start_nothing(script, args, fake, tm
 
 
 @pytest.mark.parametrize(
-    ("script", "option", "meant"),
+    ("script", "option"),
     [
-        ("retry-all-failed.sh", "--dryrun", "; did you mean --dry-run?"),
-        ("retry-all-failed.sh", "--dry-rn", "; did you mean --dry-run?"),
-        ("retry-all-failed.sh", "--dry_run", "; did you mean --dry-run?"),
-        ("retry-all-failed.sh", "--yess", "; did you mean --yes?"),
-        ("retry-all-failed.sh", "-y", ""),
-        ("retry-all-failed.sh", "-rf", ""),
-        ("purge-old.sh", "--include", "; did you mean --include-failed?"),
-        ("purge-old.sh", "--older-than", ""),
-        ("apply-schema.sh", "--no-index", "; did you mean --no-indexes?"),
-        ("list-failed.sh", "--limit=5", ""),
-        ("job-status.sh", "--reveal", ""),
-        ("retry-job.sh", "--all", ""),
-        ("queue-stats.sh", "--json", ""),
+        ("retry-all-failed.sh", "--dryrun"),
+        ("retry-all-failed.sh", "--dry_run"),
+        ("retry-all-failed.sh", "-y"),
+        ("purge-old.sh", "--include"),
+        ("apply-schema.sh", "--no-index"),
+        ("list-failed.sh", "--limit=5"),
+        ("job-status.sh", "--reveal"),
+        ("retry-job.sh", "--all"),
+        ("queue-stats.sh", "--json"),
     ],
 )
-def test_an_option_that_is_none_is_named_with_the_likely_one(script, option, meant, fake, tmp_path):
+def test_an_option_that_is_none_is_named_above_those_that_there_are(script, option, fake, tmp_path):
     ended = run(script, option, env=fake)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"{script}: there is no option {option}{meant}\nUsage: {script}")
+    assert ended.stderr.startswith(f"{script}: there is no option {option}\nUsage: {script}")
     assert not (tmp_path / "calls").exists()
 
 

@@ -34,32 +34,11 @@ read_arguments() {
         elif [[ $1 == --* && $1 != *' '* && $known == *" $1 "* ]]; then
             OPTIONS+=("$1")
         elif [[ $1 =~ ^--?[a-zA-Z] ]]; then
-            refuse "$(printf 'there is no option %q%s' "$1" "$(suggest_option "$1" "$known")")"
+            refuse "$(printf 'there is no option %q' "$1")"
         else
             WORDS+=("$1")
         fi
         shift
-    done
-}
-
-# $1: what was typed, $2: the options there are. One is meant whose letters begin like those typed,
-# or differ from them by one that is changed, missing or too much.
-suggest_option() {
-    local typed=${1//[-_]/} option letters i
-    for option in $2; do
-        letters=${option//-/}
-        for ((i = 0; i < ${#letters}; i++)); do
-            case $typed in
-            "${letters:0:i}"?"${letters:i+1}" | "${letters:0:i}${letters:i+1}" | "${letters:0:i}"?"${letters:i}" | "$letters")
-                printf '; did you mean %s?' "$option"
-                return
-                ;;
-            esac
-        done
-        if ((${#typed} > 2)) && [[ $letters == "$typed"* || $typed == "$letters"* ]]; then
-            printf '; did you mean %s?' "$option"
-            return
-        fi
     done
 }
 

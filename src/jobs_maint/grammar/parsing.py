@@ -223,11 +223,11 @@ def _unknown_option(
         return InvalidRequest(f"{word}: {no_job_id(negative[0])}")
     for part in rest:  # click reads the letters after one dash as options of their own
         if part.startswith("-") and not part.startswith("--") and part.startswith(option):
-            typed = f"-{part.partition('=')[0]}"
-            if typed in known or find_nearest(typed, known):
+            told = part.partition("=")[0]
+            typed = f"-{told}"
+            if close := [typed] if typed in known else find_nearest(typed, known):
                 rest = [f"-{one}" if one == part else one for one in rest]
-                close = [typed] if typed in known else find_nearest(typed, known)
-                return _suggest_option(part.partition("=")[0], typed, close, path, rest)
+                return _suggest_option(told, typed, close, path, rest)
     begun = [name for name in known if name.startswith(option) and len(option) > len("--")]
     close = begun if len(begun) == 1 else []
     if not close and (place := find_place(option, rest, command, surface)) is not None:

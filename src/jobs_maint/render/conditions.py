@@ -229,9 +229,8 @@ MOST_COUNTED = 1_000
 def _count_waiting(jobs: int) -> str:
     if jobs < MOST_COUNTED:
         return count_noun(jobs, "job")
-    return (
-        f"at least {jobs // MOST_COUNTED * MOST_COUNTED:,} jobs"  # other queues' few tell no more
-    )
+    # Few jobs of other queues beside those that were not counted on tell no more.
+    return f"at least {jobs // MOST_COUNTED * MOST_COUNTED:,} jobs"
 
 
 def is_muted(group: Condition) -> bool:

@@ -131,20 +131,21 @@ DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 -- first those that are an open incident, however many they have. Others that are muted, alone or with
 -- all groups of their kind, are left out.
 -- The oldest first, so that the same ones are told in each pass; those whose jobs are all dealt with
--- take no place from others. Each is counted by itself, so that none
--- hides behind a storm of another: {{alike}}. `at_least`: so many that no more were counted.
--- `last`: of the newest failure when it was, its job and its record, in an array as that has an order;
--- the message is its, too.
+-- take no place from others. Each is counted by itself, so that none hides behind a storm of another:
+-- {{alike}}. `at_least`: so many that no more were counted. `last`: of the newest failure when it was,
+-- its job and its record, in an array as that has an order; the message is its, too.
 WITH told AS MATERIALIZED (
-    SELECT subject AS name, facts -> 'standing' ->> 'failed_now' = '0' AS settled
-    FROM jobs_maint_incidents WHERE state = 'open' AND kind = 'group'
-    UNION
-    SELECT part ->> 'subject', part -> 'facts' -> 'standing' ->> 'failed_now' = '0'
-    FROM jobs_maint_incidents, jsonb_array_elements(folded) AS part
-    WHERE state = 'open' AND part ->> 'kind' = 'group' AND part ->> 'over_at' IS NULL
+    SELECT name, bool_and(failed_now IS NOT DISTINCT FROM '0') AS settled FROM (
+        SELECT subject AS name, facts -> 'standing' ->> 'failed_now' AS failed_now
+        FROM jobs_maint_incidents WHERE state = 'open' AND kind = 'group'
+        UNION ALL
+        SELECT part ->> 'subject', part -> 'facts' -> 'standing' ->> 'failed_now'
+        FROM jobs_maint_incidents, jsonb_array_elements(folded) AS part
+        WHERE state = 'open' AND part ->> 'kind' = 'group' AND part ->> 'over_at' IS NULL
+    ) AS one GROUP BY name
 ), known AS MATERIALIZED (
-    SELECT g.*, told.name IS NOT NULL AS told, coalesce(told.settled, false) AS settled, coalesce(g.returned_at, g.first_at) AS since,
-           now() - interval '1 hour' AS from_at
+    SELECT g.*, told.name IS NOT NULL AS told, coalesce(told.settled, false) AS settled,
+           coalesce(g.returned_at, g.first_at) AS since, now() - interval '1 hour' AS from_at
     FROM jobs_maint_groups g LEFT JOIN told USING (name)
     WHERE told.name IS NOT NULL
        OR (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'

@@ -179,7 +179,6 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
         return ok("recorder", f"Failures in {span}: {newest}, each with its error recorded{but}.")
     sample = few_jobs(found["sample"], 3, total=found["unrecorded"])
     look = f"Look at one: `jobs-maint status {found['sample'][0]}`."
-    fix = f"{look} {_REGISTER}"
     if not found["recorded"] and not found["beating"]:
         none = f"None of the {newest} failures in {span} has its error recorded ({sample}), "
         if failed == 1:
@@ -187,17 +186,15 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
         return error(
             "recorder",
             f"{none}and no worker beats: the recorder is not running.",
-            fix,
+            f"{look} {_REGISTER}",
         )
-    has_one = found["beating"] or found["recorded"]
     lack = f"{missing:,} of the {newest} failures in {span} {'has' if missing == 1 else 'have'}"
     if failed == 1:
         lack = f"The one failure in {span} has"
     return warning(
         "recorder",
         f"{lack} no recorded error ({sample}).",
-        f"{f'{look} {_IF_IT_BEATS}' if has_one else fix} A task unknown to the worker "
-        "fails before the recorder sees it.",
+        f"{look} {_IF_IT_BEATS} A task unknown to the worker fails before the recorder sees it.",
     )
 
 

@@ -37,9 +37,9 @@ async def list_stuck_jobs(
     as_of = await get_time(conn)
     late = [row for row in rows if not row["unreported"] and _is_late(row)]
     outlook = Outlook(None, {}, {})
-    if late or any(row["unreported"] for row in rows):
-        unnoticed = [(row, 0.0) for row in rows if row["unreported"]]
-        unnoticed = [(row, wait) for row, wait in unnoticed if row["noticed_seconds"] is None]
+    lost = [row for row in rows if row["unreported"]]
+    if late or lost:
+        unnoticed = [(row, 0.0) for row in lost if row["noticed_seconds"] is None]
         unnoticed += [(row, _lost_in(row)) for row in late]
         outlook = await find_outlook(conn, rules, unnoticed=unnoticed)
     stuck, silent, long_running = [], [], []

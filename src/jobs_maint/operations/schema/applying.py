@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,21 +17,19 @@ from jobs_maint.database import (
     find_place,
     transaction,
 )
-from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
+from jobs_maint.errors import SchemaMismatch
 from jobs_maint.models import SchemaReport
 from jobs_maint.operations.schema.building import BUILD_TIMEOUT, build_indexes
-from jobs_maint.operations.schema.comparing import (
-    find_differences,
-    find_lost_tables,
-    find_sequences_behind,
-)
+from jobs_maint.operations.schema.comparing import find_differences
 from jobs_maint.operations.schema.indexes import (
     find_missing_indexes,
     list_all_indexes,
     list_indexes,
 )
 from jobs_maint.operations.schema.places import require_places
+from jobs_maint.operations.schema.remaking import move_sequences, remake_tables
 from jobs_maint.operations.schema.rights import require_rights
+from jobs_maint.operations.schema.turns import only_one, use_schema
 from jobs_maint.sql import Migration, list_migrations, load_queries
 
 __all__ = ["apply_schema", "check_schema", "render_schema_sql"]
@@ -43,10 +39,6 @@ SQL_HEAD = """\
 -- For a new database and for an upgrade from any version: what is there is skipped.
 -- One transaction makes our tables beside procrastinate_jobs, or changes nothing."""
 LOCK_WAIT = timedelta(seconds=60)
-POLL_SECONDS = 0.1
-MIGRATION_TIMEOUT = timedelta(minutes=5)
-TRANSACTION_TIMEOUT_SINCE = 170000
-"""The first version of PostgreSQL that has one; a role's must not end a step."""
 
 
 async def apply_schema(
@@ -75,8 +67,8 @@ async def apply_schema(
                 await require_rights(conn, found["jobs_schema"] or found["our_schema"])
         while (step := await _take_step(conn, lock_wait)) is not None:
             applied.append(step)
-        applied += await _remake_tables(conn, lock_wait)
-        applied += await _move_sequences(conn)
+        applied += await remake_tables(conn, lock_wait)
+        applied += await move_sequences(conn)
         async with transaction(conn):
             found = await require_places(conn)
             home = str(found["jobs_schema"])
@@ -85,7 +77,7 @@ async def apply_schema(
         if indexes:
 
             async def here(conn: Conn) -> None:
-                await _use_schema(conn, found)
+                await use_schema(conn, found)
 
             built, problems = await build_indexes(
                 pool, conn, home=home, here=here, patience=build_wait
@@ -124,10 +116,10 @@ async def _take_step(conn: Conn, lock_wait: timedelta) -> str | None:
         found = await require_places(conn)
         if found["jobs_schema"] and not await _list_steps(conn, found):
             return None
-    async with _only_one(conn, lock_wait):
+    async with only_one(conn, lock_wait):
         found = await require_places(conn)
         steps = await _list_steps(conn, found)
-        await _use_schema(conn, found)
+        await use_schema(conn, found)
         if found["jobs_schema"] is None:
             encoding = conn.info.parameter_status("server_encoding") or "UTF8"
             await conn.execute(upstream.schema_sql(encoding))
@@ -143,40 +135,6 @@ async def _migrate(conn: Conn, migration: Migration) -> None:
     await conn.execute(migration.text)
     params = {"number": migration.number, "name": migration.name}
     await fetch_all(conn, load_queries("schema")["record_migration"], params)
-
-
-async def _remake_tables(conn: Conn, lock_wait: timedelta) -> list[str]:
-    """Makes tables of ours that somebody dropped again, empty; each migration skips what is there.
-
-    Not those of a newer release, which may have dropped them itself.
-    """
-    async with transaction(conn):
-        home = str((await require_places(conn))["jobs_schema"])
-        if not await find_lost_tables(conn, home):
-            return []
-    async with _only_one(conn, lock_wait):
-        found = await require_places(conn)
-        lost = await find_lost_tables(conn, home)
-        rows = await fetch_all(conn, load_queries("schema")["list_applied"])
-        if max(row["number"] for row in rows) > list_migrations()[-1].number:
-            return []
-        await _use_schema(conn, found)
-        for migration in list_migrations():
-            await conn.execute(migration.text)
-        void = {"jobs_maint_audit": "; what was printed before to undo a request is void"}
-        return [f"{table} (was missing, is empty now{void.get(table, '')})" for table in lost]
-
-
-async def _move_sequences(conn: Conn) -> list[str]:
-    """Behind the rows that are there: a restore of the data alone leaves them at their begin."""
-    async with transaction(conn):
-        home = str((await require_places(conn))["jobs_schema"])
-        moved = []
-        for column, last in await find_sequences_behind(conn, home):
-            params = {"home": home, "table": column.table, "column": column.name, "last": last}
-            await fetch_all(conn, load_queries("schema")["move_sequence"], params)
-            moved.append(f"{column.table}.{column.name} (goes on after {last})")
-        return moved
 
 
 async def _list_steps(conn: Conn, found: dict[str, Any]) -> list[Migration]:
@@ -259,19 +217,6 @@ def render_schema_sql() -> SchemaReport:
     return SchemaReport(_version(), False, (), names, sql="\n\n".join(parts))
 
 
-async def _use_schema(conn: Conn, found: dict[str, Any]) -> None:
-    """Until the end of the transaction, what is created goes where Procrastinate's tables are.
-
-    Without them: where ours are, else where the search path says.
-    """
-    home = found["jobs_schema"] or found["our_schema"]
-    if home is None:
-        return
-    quoted = '"' + str(home).replace('"', '""') + '"'
-    path = f"{quoted}, {found['search_path']}" if found["search_path"] else quoted
-    await fetch_all(conn, load_queries("schema")["use_schema"], {"search_path": path})
-
-
 def _version() -> str:
     return f"{len(list_migrations()):04d}"
 
@@ -286,30 +231,3 @@ async def _autocommit(pool: Pool) -> AsyncIterator[Conn]:
         finally:
             if not conn.closed:
                 await conn.set_autocommit(before)
-
-
-@asynccontextmanager
-async def _only_one(conn: Conn, lock_wait: timedelta) -> AsyncIterator[None]:
-    """A transaction of the only session that changes the schema; behind a proxy too."""
-    queries = load_queries("schema")
-    deadline = time.monotonic() + lock_wait.total_seconds()
-    while True:
-        async with transaction(conn, statement_timeout=MIGRATION_TIMEOUT):
-            if (await fetch_one(conn, queries["try_lock"]))["locked"]:
-                if conn.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
-                    await conn.execute("SET LOCAL transaction_timeout = 0")
-                yield
-                return
-            holder = await fetch_all(conn, queries["find_lock_holder"])
-        if time.monotonic() >= deadline:
-            who = (
-                f"process {holder[0]['pid']} ({holder[0]['application_name'] or 'unnamed'}"
-                f"{', ' + holder[0]['client'] if holder[0]['client'] else ''})"
-                if holder
-                else "another session"
-            )
-            raise DatabaseUnavailable(
-                f"{who[0].upper()}{who[1:]} has been applying the schema for more than "
-                f"{lock_wait.total_seconds():.0f} s; wait for it or end it, then try again."
-            )
-        await asyncio.sleep(POLL_SECONDS)

@@ -17,7 +17,7 @@ async def find_differences(conn: Conn, home: str) -> list[str]:
     """What is not as it should be in our tables of the schema `home`, a few words each."""
     return await _find_other(conn, home) or [
         f"the numbers of {column.table}.{column.name} begin anew below {last}, given before"
-        for column, last in await find_sequences_behind(conn, home)
+        for column, last in await _list_behind(conn, home)
     ]
 
 
@@ -27,8 +27,10 @@ async def find_sequences_behind(conn: Conn, home: str) -> list[tuple[Column, int
     As after a restore of the data alone, or where a table was dropped that others tell numbers of.
     Empty where the tables differ otherwise.
     """
-    if await _find_other(conn, home):
-        return []
+    return [] if await _find_other(conn, home) else await _list_behind(conn, home)
+
+
+async def _list_behind(conn: Conn, home: str) -> list[tuple[Column, int]]:
     found = [(column, await _find_behind(conn, home, column)) for column in list_columns()
              if column.is_numbered]  # fmt: skip
     return [(column, last) for column, last in found if last is not None]

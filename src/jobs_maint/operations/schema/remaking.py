@@ -1,0 +1,57 @@
+"""Mending tables of ours that a person or a restore left incomplete."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from psycopg import sql
+
+from jobs_maint.database import Conn, fetch_all, transaction
+from jobs_maint.operations.schema.comparing import find_lost_tables, find_sequences_behind
+from jobs_maint.operations.schema.places import require_places
+from jobs_maint.operations.schema.turns import only_one, use_schema
+from jobs_maint.sql import list_migrations, load_queries
+
+__all__ = ["move_sequences", "remake_tables"]
+
+_VOID = {"jobs_maint_audit": "; what was printed before to undo a request is void"}
+
+
+async def remake_tables(conn: Conn, lock_wait: timedelta) -> list[str]:
+    """Makes tables of ours that somebody dropped again, empty; each migration skips what is there.
+
+    Not those of a newer release, which may have dropped them itself.
+    """
+    async with transaction(conn):
+        home = str((await require_places(conn))["jobs_schema"])
+        if not await find_lost_tables(conn, home):
+            return []
+    async with only_one(conn, lock_wait):
+        found = await require_places(conn)
+        lost = await find_lost_tables(conn, home)
+        rows = await fetch_all(conn, load_queries("schema")["list_applied"])
+        if not lost or max(row["number"] for row in rows) > list_migrations()[-1].number:
+            return []
+        await use_schema(conn, found)
+        for migration in list_migrations():
+            await conn.execute(migration.text)
+        return [f"{table} (was missing, is empty now{_VOID.get(table, '')})" for table in lost]
+
+
+async def move_sequences(conn: Conn) -> list[str]:
+    """Behind the rows that are there: a restore of the data alone leaves them at their begin.
+
+    A table is locked meanwhile, so that nobody takes a number between the look and the move.
+    """
+    async with transaction(conn):
+        home = str((await require_places(conn))["jobs_schema"])
+        behind = await find_sequences_behind(conn, home)
+        for column, _ in behind:
+            place = sql.Identifier(home, column.table)
+            await conn.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(place))
+        moved = []
+        for column, last in await find_sequences_behind(conn, home) if behind else ():
+            params = {"home": home, "table": column.table, "column": column.name, "last": last}
+            await fetch_all(conn, load_queries("schema")["move_sequence"], params)
+            moved.append(f"{column.table}.{column.name} (goes on after {last})")
+        return moved
