@@ -166,7 +166,7 @@ def test_a_typo_gets_the_whole_corrected_line(text, suggestion):
         ("errored --since 1h", "did you mean 'errors --since 1h'?"),
         ("retries", "'retries' is not a known command; see help retry"),
         ("cancelled 5", "did you mean 'cancel 5'?"),
-        ("version", "not a known command: `jobs-maint --version` tells it"),
+        ("version", "not a known command; `jobs-maint --version` tells it"),
         ("rescue '*'", "rescue takes job ids, or none to run one pass; e.g. rescue 4711"),
         ("retry --all --until-now", "retry has no option --until-now; see help retry"),
     ],

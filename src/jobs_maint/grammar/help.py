@@ -42,7 +42,7 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
 
 def _unknown(about: str, root: click.Group, surface: Surface) -> InvalidRequest:
     if instead := explain(about.lower(), surface):
-        return InvalidRequest(f"{short(about)!r} is not a known command: {instead}")
+        return InvalidRequest(f"{short(about)!r} is not a known command; {instead}")
     near = find_near(about.lower(), [], root, surface)
     lines = [f"help {words[0]}" for words in near] or ["help"]
     if is_of_other_tools(about.lower()):

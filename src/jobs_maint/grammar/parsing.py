@@ -137,7 +137,7 @@ def _unknown_word(
     refuse_named(rest[0], "a command")
     full = " ".join([*path, rest[0]])
     if instead := explain(full.lower(), surface):
-        return InvalidRequest(f"{short(full)!r} is not a known command: {instead}")
+        return InvalidRequest(f"{short(full)!r} is not a known command; {instead}")
     near = [_line([*words, *rest[1:]]) for words in find_near(full.lower(), path, group, surface)]
     if not path and rest[0].lower() in SHOWS and len(rest) > 1 and rest[1] in group.commands:
         near.insert(0, _line(rest[1:]))
