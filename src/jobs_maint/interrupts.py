@@ -8,10 +8,23 @@ import _signal  # type: ignore[import-not-found]  # `signal` reads files
 import os
 import sys
 
-__all__ = ["INTERRUPTED", "end_on_interrupt", "raise_on_interrupt"]
+__all__ = ["INTERRUPTED", "Interrupted", "end_on_interrupt", "find_code", "raise_on_interrupt"]
 
 INTERRUPTED = 130
-"""The exit code."""
+"""The exit code after Ctrl-C."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """By Ctrl-C or another signal, with the exit code that goes with it."""
+
+    def __init__(self, told: str, code: int) -> None:
+        super().__init__(told)
+        self.code = code
+
+
+def find_code(interrupt: KeyboardInterrupt) -> int:
+    """The exit code."""
+    return interrupt.code if isinstance(interrupt, Interrupted) else INTERRUPTED
 
 
 def end_on_interrupt(told: str = "", told_as_json: str = "") -> None:

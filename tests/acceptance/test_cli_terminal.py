@@ -257,21 +257,58 @@ async def test_ctrl_c_before_anything_was_done_ends_with_130(
     assert await count(conn, "failed") == 2
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "closed"])
-async def test_a_signal_ends_a_set_at_once_and_what_was_committed_stays(
-    at_terminal, conn, blocked_at, database_url, how
+@pytest.mark.parametrize(("how", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("closed", 129)])
+async def test_a_signal_ends_a_set_as_ctrl_c_does(at_terminal, conn, blocked_at, how, code):
+    await make_failed(conn, 1800)
+    holder = await blocked_at(700)
+    with at_terminal("discard", "--all", "email", "--yes") as terminal:
+        await wait_for_waiting(conn)
+        terminal.wait_for("500 of 1,800 jobs")
+        if how == "closed":
+            terminal.hang_up()
+            terminal.popen.send_signal(signal.SIGHUP)  # as the shell of that terminal does, too
+        else:
+            terminal.popen.send_signal(signal.Signals[how])
+            terminal.wait_for("Stopping after this batch; SIGTERM")
+        await holder.rollback()
+        ended = terminal.popen.wait(30) if how == "closed" else terminal.end()
+        assert ended == code
+    if how != "closed":
+        assert "1,000 jobs of email discarded in " in terminal.text
+        assert "Stopped: 800 jobs not processed. Run the same command again" in terminal.text
+        assert "Undo: jobs-maint retry --request " in terminal.text
+    assert (await count(conn, "cancelled"), await count(conn, "failed")) == (1000, 800)
+    audited = "SELECT outcome, counts ->> 'done' FROM jobs_maint_audit ORDER BY id DESC LIMIT 1"
+    assert await (await conn.execute(audited)).fetchone() == ("partly", "1000")
+
+
+async def test_a_second_sigterm_ends_at_once_and_says_how_far_it_came(
+    at_terminal, conn, blocked_at
 ):
     await make_failed(conn, 1800)
     await blocked_at(700)
     with at_terminal("retry", "--all", "--yes") as terminal:
         await wait_for_waiting(conn)
         terminal.wait_for("500 of 1,800 jobs")
-        if how == "closed":
-            assert terminal.close() == -signal.SIGHUP
-        else:
-            terminal.popen.send_signal(signal.Signals[how])
-            assert terminal.end() == -signal.Signals[how]
-    assert "interrupted" not in terminal.text
+        terminal.popen.send_signal(signal.SIGTERM)
+        terminal.wait_for("SIGTERM again ends at once.")
+        terminal.popen.send_signal(signal.SIGTERM)
+        assert terminal.end() == 143
+    said = "jobs-maint: interrupted; 500 of 1,800 jobs had been processed: 500 retried."
+    assert said in " ".join(terminal.text.split())
+    assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
+
+
+async def test_a_killed_set_keeps_what_was_committed_and_is_found_to_be_interrupted(
+    at_terminal, conn, blocked_at, database_url
+):
+    await make_failed(conn, 1800)
+    await blocked_at(700)
+    with at_terminal("retry", "--all", "--yes") as terminal:
+        await wait_for_waiting(conn)
+        terminal.wait_for("500 of 1,800 jobs")
+        terminal.popen.kill()
+        assert terminal.end() == -signal.SIGKILL
     assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
     audited = "UPDATE jobs_maint_runs SET lease_until = now() - interval '1 s' RETURNING audit_id"
     ((run,),) = await (await conn.execute(audited)).fetchall()

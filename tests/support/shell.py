@@ -101,11 +101,10 @@ class Terminal:
             assert time.monotonic() < deadline, f"still running:\n{self.text}"
         return self.popen.wait(timeout=PATIENCE)
 
-    def close(self) -> int:
-        """The window is closed: the exit code, when the command has ended of it."""
+    def hang_up(self) -> None:
+        """The window is closed."""
         os.close(self._main)
         self._main = -1
-        return self.popen.wait(timeout=PATIENCE)
 
     def piped(self) -> str:
         """What went to the file, once the command has ended."""

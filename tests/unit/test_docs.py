@@ -8,7 +8,6 @@ import functools
 import inspect
 import json
 import re
-import signal
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from enum import Enum
@@ -28,6 +27,7 @@ from chatbot.serve import CONNECTIONS
 from chatbot.settings.bot import ChatbotSettings
 from jobs_maint import cli, errors, models
 from jobs_maint.actions import Actor
+from jobs_maint.cli import run
 from jobs_maint.cli.outcome import NONE_DONE, REFUSED
 from jobs_maint.durations import format_duration
 from jobs_maint.errors import PARTLY_DONE, JobsMaintError
@@ -170,8 +170,7 @@ def test_every_exit_code_and_error_has_its_row_and_no_row_is_of_another():
     }
     real |= {(0, ""), (NONE_DONE, ""), (PARTLY_DONE, ""), (cli.BROKEN_PIPE, "")}
     real |= {(cli.UNEXPECTED, "unexpected"), (cli.OUTPUT_FAILED, "output_failed")}
-    real |= {(cli.INTERRUPTED, "interrupted")}
-    real |= {(128 + signal.SIGTERM, ""), (128 + signal.SIGHUP, "")}
+    real |= {(128 + number, "interrupted") for number in run.STOPPING}
     shown = [(int(r[0]), r[1].strip("`")) for r in rows(page("exit-codes")) if r[0].isdigit()]
     assert len(shown) == len(set(shown))
     assert set(shown) == real

@@ -21,11 +21,12 @@ from jobs_maint.cli.output import (
     complain_unexpected,
     find_version,
     find_width,
+    flush_errors,
     is_styled,
     print_answer,
 )
 from jobs_maint.errors import InvalidRequest, JobsMaintError
-from jobs_maint.interrupts import INTERRUPTED
+from jobs_maint.interrupts import INTERRUPTED, find_code
 from jobs_maint.plain import prepare_streams, show_on
 from jobs_maint.quoting import requote
 
@@ -46,6 +47,7 @@ def run_process() -> int:
     """One command in a process of its own; returns the exit code."""
     gc.set_threshold(SELDOM)
     code = main()
+    flush_errors()
     gc.freeze()  # the interpreter's last collection need not look through what ends anyway
     return code
 
@@ -72,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return exc.exit_code
     except KeyboardInterrupt as exc:
         complain("interrupted", str(exc) or "interrupted", as_json=as_json)
-        return INTERRUPTED
+        return find_code(exc)
     except Exception as exc:  # noqa: BLE001  the outermost guard: reported in full below
         complain_unexpected(exc, as_json=as_json)
         return UNEXPECTED

@@ -5,6 +5,7 @@ While a person thinks, no connection is held: the set is frozen in the database 
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from jobs_maint.cli.outcome import NONE_DONE, find_exit_code
 from jobs_maint.cli.output import find_width, is_styled, is_terminal
 from jobs_maint.cli.progress import ProgressLine
 from jobs_maint.errors import InvalidRequest, JobsMaintError
-from jobs_maint.interrupts import INTERRUPTED
+from jobs_maint.interrupts import Interrupted, find_code
 from jobs_maint.models import BulkReport, Preview, SchemaDropReport
 from jobs_maint.perform import Watch
 from jobs_maint.render import count_noun, render_question, render_text, say_counts
@@ -38,6 +39,8 @@ __all__ = ["confirm", "confirm_drop", "confirm_shown"]
 UNCHANGED = "Nothing was changed."
 DROP_QUESTION = "Remove all of this?"
 NOTHING_YET = "interrupted; nothing was changed"
+AT_ONCE = {signal.SIGINT: "Ctrl-C again", signal.SIGTERM: "SIGTERM again", signal.SIGHUP: "SIGTERM"}
+"""What ends a set at once, after the signal that stops it between two batches."""
 DROPPED_SOME = (
     "interrupted; some of it may be removed already: run the same command again for the rest"
 )
@@ -152,9 +155,13 @@ def _ask_about(shown: object, question: str, stream: TextIO) -> bool:
 
 
 def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[Any, int]:
-    def on_stop() -> None:
+    stopped_by: list[int] = []
+
+    def on_stop(number: int) -> None:
+        stopped_by.append(number)
         if not as_json:
-            line.say("Stopping after this batch; Ctrl-C again ends at once.")
+            how = AT_ONCE[signal.Signals(number)]
+            line.say(f"Stopping after this batch; {how} ends at once.")
 
     title = f"{VERBS[preview.verb].doing} {count_noun(preview.count, 'job')}"
     line = ProgressLine(title, preview.count)
@@ -162,8 +169,9 @@ def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[An
     with line, _say_how_far(watch, preview):
         report = run.perform_action(actor, ConfirmSelection(key), watch=watch, on_stop=on_stop)
     stopped = report.stopped if isinstance(report, BulkReport) else not report.finished
-    code = INTERRUPTED if watch.stop_requested and stopped else find_exit_code(report)
-    return report, code
+    if stopped_by and stopped:
+        return report, run.find_signal_code(stopped_by[0])
+    return report, find_exit_code(report)
 
 
 @contextmanager
@@ -172,14 +180,13 @@ def _say_how_far(watch: Watch, preview: Preview) -> Iterator[None]:
     try:
         yield
     except (Exception, KeyboardInterrupt) as exc:
-        is_interrupt = isinstance(exc, KeyboardInterrupt)
         if not watch.done and watch.certain:
-            if is_interrupt:
-                raise KeyboardInterrupt(NOTHING_YET) from None
+            if isinstance(exc, KeyboardInterrupt):
+                raise Interrupted(NOTHING_YET, find_code(exc)) from None
             raise
         far, then = _tell_far(watch, preview)
-        if is_interrupt:
-            raise KeyboardInterrupt(f"interrupted; {far}. {then}") from None
+        if isinstance(exc, KeyboardInterrupt):
+            raise Interrupted(f"interrupted; {far}. {then}", find_code(exc)) from None
         far = f"{far[:1].upper()}{far[1:]}."
         if isinstance(exc, JobsMaintError):
             why = str(exc).rstrip(".")

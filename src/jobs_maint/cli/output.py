@@ -18,6 +18,7 @@ __all__ = [
     "complain_unexpected",
     "find_version",
     "find_width",
+    "flush_errors",
     "is_styled",
     "is_terminal",
     "print_answer",
@@ -26,6 +27,8 @@ __all__ = [
 
 OUTPUT_FAILED = 74
 BROKEN_PIPE = 141
+SIGNALLED = 128
+"""The exit code of what a signal ended is larger, by its number."""
 NOT_A_TERMINAL_WIDTH = 200
 
 
@@ -57,7 +60,8 @@ def is_styled(stream: TextIO | None) -> bool:
 def print_answer(text: str, code: int, *, acted: bool = False, as_json: bool = False) -> int:
     """Write the answer; returns the exit code, which changes when nobody could read it.
 
-    The answer of an act then goes to stderr: jobs were changed, and somebody must know.
+    Not that of a signal, which may be why. The answer of an act then goes to stderr: jobs were
+    changed, and somebody must know.
     """
     try:
         if sys.stdout is None:  # closed by the caller
@@ -65,15 +69,15 @@ def print_answer(text: str, code: int, *, acted: bool = False, as_json: bool = F
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
-        _discard_output()
+        _discard(sys.stdout)
         if acted:
             _tell_unwritten(text, "nobody reads it", as_json=as_json)
-        return BROKEN_PIPE
+        return code if code > SIGNALLED else BROKEN_PIPE
     except OSError as exc:
         if sys.stdout is not None:
-            _discard_output()
+            _discard(sys.stdout)
         _tell_unwritten(text if acted else "", exc.strerror or str(exc), as_json=as_json)
-        return OUTPUT_FAILED
+        return code if code > SIGNALLED else OUTPUT_FAILED
     return code
 
 
@@ -88,10 +92,19 @@ def _tell_unwritten(answer: str, why: str, *, as_json: bool) -> None:
         write_error(answer)
 
 
-def _discard_output() -> None:
-    """Let the interpreter's last flush of stdout succeed."""
+def flush_errors() -> None:
+    """What a closed terminal does not take must not become the exit code."""
+    if sys.stderr is not None:
+        try:
+            sys.stderr.flush()
+        except OSError:
+            _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let the interpreter's last flush of it succeed."""
     devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
+    os.dup2(devnull, stream.fileno())
     os.close(devnull)
 
 

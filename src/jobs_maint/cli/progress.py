@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from types import TracebackType
@@ -93,7 +94,8 @@ class ProgressLine:
         trace: TracebackType | None,
     ) -> None:
         if self._progress is not None:
-            self._progress.stop()
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self._progress.stop()
 
     def update(self, done: int, total: int | None) -> None:
         if self._progress is not None:
@@ -103,6 +105,7 @@ class ProgressLine:
     def say(self, text: str) -> None:
         """A line above the progress; on stderr also without a terminal."""
         if self._progress is not None:
-            self._progress.console.print(Text(text))
+            with contextlib.suppress(OSError):
+                self._progress.console.print(Text(text))
         else:
             write_error(text)
