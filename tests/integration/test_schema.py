@@ -463,6 +463,17 @@ async def test_newer_code_on_older_tables_runs_the_jobs_and_works_or_names_the_c
         assert findings["schema"].level != "ok"
 
 
+async def test_an_index_that_a_pending_step_makes_is_not_called_missing_too(bare_database_url):
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        await make_old_tables(conn, 11)
+        for _, statement in list_indexes():
+            await conn.execute(statement)
+    async with open_pool(bare_database_url) as pool:
+        findings = {f.check: f for f in (await ask(pool, RunDoctor())).findings}
+    assert "0012_alike not applied" in findings["schema"].sentence
+    assert findings["indexes"].level == "ok"
+
+
 async def test_the_printed_sql_upgrades_from_each_older_version_and_changes_nothing_again(
     bare_database_url,
 ):

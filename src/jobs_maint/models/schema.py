@@ -30,6 +30,8 @@ class SchemaReport(Report):
     problems: tuple[str, ...] = ()
     elsewhere: str | None = None
     database: str | None = None
+    trouble: str | None = None
+    """What `schema apply` does not mend, and what to do about it."""
 
 
 A_WORKER = "a worker"

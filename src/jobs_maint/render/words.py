@@ -18,20 +18,13 @@ _ALSO = {
 
 
 def render_schema(report: SchemaReport, page: Page) -> None:
-    if report.elsewhere:
-        page.line(safe_line(report.elsewhere), "bold yellow")
-    if report.pending:
-        page.line("The schema is not complete. Missing:", "bold yellow")
-        for step in report.pending:
-            page.line(safe_line(step), indent=2)
-        page.line(
-            "Run jobs-maint schema apply to complete it; jobs-maint schema sql shows the SQL."
-        )
-    else:
-        page.line(f"The schema is complete, version {safe_word(report.version)}.", "bold green")
+    for told in (report.elsewhere, report.trouble):
+        if told:
+            page.line(safe_line(told), "bold yellow")
+    _tell_pending(report, page)
     if report.applied:
         page.line(f"Applied: {', '.join(map(safe_line, report.applied))}.")
-    elif not report.pending:
+    elif not (report.pending or report.trouble):
         page.line("There was nothing to apply.")
     if report.problems:
         page.line("Not done. Everything works without these, but more slowly:", "bold yellow")
@@ -39,6 +32,20 @@ def render_schema(report: SchemaReport, page: Page) -> None:
             page.line(safe_line(problem), indent=2)
     if report.database:
         page.line(f"This is {safe_line(report.database)}.")
+
+
+def _tell_pending(report: SchemaReport, page: Page) -> None:
+    if not (report.pending or report.trouble):
+        page.line(f"The schema is complete, version {safe_word(report.version)}.", "bold green")
+    if not report.pending:
+        return
+    page.line("The schema is not complete. Missing:", "bold yellow")
+    for step in report.pending:
+        page.line(safe_line(step), indent=2)
+    if not report.trouble:
+        page.line(
+            "Run jobs-maint schema apply to complete it; jobs-maint schema sql shows the SQL."
+        )
 
 
 def render_schema_drop(report: SchemaDropReport, page: Page) -> None:

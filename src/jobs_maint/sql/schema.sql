@@ -143,6 +143,16 @@ LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = want.column_name
                         AND NOT a.attisdropped
 ORDER BY want.place;
 
+-- name: find_renamed (home, tables)
+-- Which of these tables, that are not there, have another name now: it has their primary key.
+SELECT want.name, t.relname::text AS now, quote_ident(t.relname) AS quoted
+FROM unnest(%(tables)s::text[]) AS want (name)
+JOIN pg_namespace n ON n.nspname = %(home)s
+JOIN pg_class x ON x.relnamespace = n.oid AND x.relname = want.name || '_pkey'
+JOIN pg_index i ON i.indexrelid = x.oid
+JOIN pg_class t ON t.oid = i.indrelid AND t.relname <> want.name
+ORDER BY 1;
+
 -- name: get_search_path
 -- The schema for new tables, and whether somebody chose it: for the connection, the role or the database.
 SELECT current_schema() AS schema,

@@ -11,16 +11,14 @@ from jobs_maint import upstream
 from jobs_maint.database import ALL_RIGHTS, RIGHTS, Conn, fetch_all, find_elsewhere
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, error, few, ok, warning
-from jobs_maint.operations.schema.comparing import find_differences
 from jobs_maint.operations.schema.declared import list_tables
-from jobs_maint.operations.schema.indexes import find_missing_indexes
+from jobs_maint.operations.schema.judging import APPLY, judge, judge_indexes
 from jobs_maint.operations.schema.places import find_places, find_strays, judge_theirs
-from jobs_maint.sql import list_migrations, load_queries
+from jobs_maint.sql import load_queries
 
 __all__: list[str] = []
 
 OLDEST_PROCRASTINATE, FIRST_UNKNOWN_PROCRASTINATE = (3, 10), (4,)
-_APPLY = "Run `jobs-maint schema apply`."
 
 
 async def check_procrastinate(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
@@ -46,7 +44,7 @@ async def check_procrastinate_schema(conn: Conn, situation: Situation) -> Findin
     if trouble := judge_theirs(await find_places(conn)):
         return error("procrastinate_schema", trouble.found, trouble.fix)
     if not objects:
-        return error("procrastinate_schema", "The database has no Procrastinate tables.", _APPLY)
+        return error("procrastinate_schema", "The database has no Procrastinate tables.", APPLY)
     there = {(row["kind"], row["name"]) for row in objects}
     missing = [item for item in list_procrastinate_objects() if item not in there]
     version = situation.procrastinate_version
@@ -82,46 +80,20 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
         elsewhere = await find_elsewhere(conn) if found["jobs_schema"] is None else None
         if elsewhere is not None:
             return error("schema", f"This was not checked: {elsewhere.found}", elsewhere.fix)
-        return error("schema", "The database has no tables of procrastinate-ops.", _APPLY)
+        return error("schema", "The database has no tables of procrastinate-ops.", APPLY)
     home = found["jobs_schema"]
     if home not in (None, found["our_schema"]):
         return error(
             "schema",
             f"The schema {home} has no tables of procrastinate-ops; those in the schema "
             f"{found['our_schema']} belong to the jobs there.",
-            _APPLY,
+            APPLY,
         )
-    applied = {
-        row["number"] for row in await fetch_all(conn, load_queries("schema")["list_applied"])
-    }
-    pending = [migration.name for migration in list_migrations() if migration.number not in applied]
-    if pending:
-        return error(
-            "schema",
-            f"The tables of procrastinate-ops are out of date: {few(pending)} not applied.",
-            _APPLY,
-        )
-    names = {row["name"] for row in await fetch_all(conn, load_queries("doctor")["list_objects"])}
-    gone = [table for table in list_tables() if table not in names]
-    if gone and home is not None:
-        return error(
-            "schema",
-            f"Tables of procrastinate-ops are missing in the schema {home}: {few(gone)}.",
-            "Run `jobs-maint schema apply`; it makes them again, empty.",
-        )
-    if home is not None and (wrong := await find_differences(conn, home)):
-        return error(
-            "schema",
-            f"The tables of procrastinate-ops differ from what the migrations made: {few(wrong)}.",
-            "Restore what is named; `jobs-maint schema sql` prints the SQL that creates them.",
-        )
-    if newer := applied - {migration.number for migration in list_migrations()}:
-        return warning(
-            "schema",
-            f"The tables of procrastinate-ops are newer ({max(newer):04d}) than this release.",
-            "Update procrastinate-ops on this machine.",
-        )
-    return ok("schema", f"The tables of procrastinate-ops are current ({max(applied):04d}).")
+    verdict = await judge(conn, found)
+    if verdict.fix is None:
+        return ok("schema", verdict.sentence)
+    level = warning if verdict.newer is not None and not verdict.wrong else error
+    return level("schema", verdict.sentence, verdict.fix)
 
 
 async def check_privileges(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
@@ -171,12 +143,19 @@ def _group_rights(rows: Iterable[dict[str, Any]]) -> Iterable[tuple[str, list[st
 
 async def check_indexes(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
     found = await find_places(conn)
-    missing = await find_missing_indexes(conn, str(found["jobs_schema"]))
-    if not missing:
-        return ok("indexes", "Our indexes are present and valid.")
-    return warning(
-        "indexes",
-        f"Indexes are missing, differ or were not fully built: {few(missing)}. Everything works "
-        "without them, but more slowly.",
-        "Run `jobs-maint schema apply`; it builds them without blocking other sessions.",
-    )
+    lacking = await judge_indexes(conn, str(found["jobs_schema"]), await judge(conn, found))
+    if lacking.missing:
+        return warning(
+            "indexes",
+            f"Indexes are missing, differ or were not fully built: {few(lacking.missing)}. "
+            "Everything works without them, but more slowly.",
+            "Run `jobs-maint schema apply`; it builds them without blocking other sessions.",
+        )
+    if lacking.taken:
+        return warning(
+            "indexes",
+            "Indexes are missing, and `jobs-maint schema apply` cannot build them. Everything "
+            "works without them, but more slowly.",
+            f"{'; '.join(lacking.taken)}.",
+        )
+    return ok("indexes", "Our indexes are present and valid.")

@@ -20,11 +20,13 @@ from jobs_maint.database import (
 from jobs_maint.errors import SchemaMismatch
 from jobs_maint.models import SchemaReport
 from jobs_maint.operations.schema.building import BUILD_TIMEOUT, build_indexes
-from jobs_maint.operations.schema.comparing import find_differences
-from jobs_maint.operations.schema.indexes import (
-    find_missing_indexes,
-    list_all_indexes,
-    list_indexes,
+from jobs_maint.operations.schema.indexes import list_indexes
+from jobs_maint.operations.schema.judging import (
+    IndexVerdict,
+    Verdict,
+    judge,
+    judge_indexes,
+    list_steps,
 )
 from jobs_maint.operations.schema.places import require_places
 from jobs_maint.operations.schema.remaking import move_sequences, remake_tables
@@ -54,7 +56,7 @@ async def apply_schema(
     Raises DatabaseUnavailable naming the session that applies at the same time and does not end
     within `lock_wait`, or the right that the user lacks before anything is changed; SchemaMismatch
     when Procrastinate's tables are too old, or ours are not what the migrations make of them (a
-    table that is missing is made again).
+    table that is missing is made again). Tables of a newer release are left as they are.
     """
     applied: list[str] = []
     problems: list[str] = []
@@ -63,18 +65,23 @@ async def apply_schema(
             found = await require_places(conn)
             if found["jobs_schema"] is None and found["our_schema"] is None:
                 await _refuse_second(conn)
-            if await _list_pending(conn, found, indexes=indexes):
+            verdict = await judge(conn, found)
+            lacking = await _judge_indexes(conn, found, verdict) if indexes else IndexVerdict()
+            if found["jobs_schema"] is None or verdict.pending or lacking.missing:
                 await require_rights(conn, found["jobs_schema"] or found["our_schema"])
         while (step := await _take_step(conn, lock_wait)) is not None:
             applied.append(step)
-        applied += await remake_tables(conn, lock_wait)
-        applied += await move_sequences(conn)
         async with transaction(conn):
             found = await require_places(conn)
             home = str(found["jobs_schema"])
-            _require_same(await find_differences(conn, home), home)
+            verdict = await judge(conn, found)
             place = await find_place(conn)
-        if indexes:
+        if verdict.wrong:
+            raise SchemaMismatch(f"{verdict.sentence} Nothing was changed there. {verdict.fix}")
+        if verdict.newer is None:
+            applied += await remake_tables(conn, lock_wait)
+            applied += await move_sequences(conn)
+        if indexes and verdict.newer is None:
 
             async def here(conn: Conn) -> None:
                 await use_schema(conn, found)
@@ -89,6 +96,7 @@ async def apply_schema(
         applied=tuple(applied),
         pending=(),
         problems=tuple(problems),
+        trouble=verdict.trouble,
         database=place,
     )
 
@@ -114,11 +122,11 @@ async def _take_step(conn: Conn, lock_wait: timedelta) -> str | None:
     """Does the next step, whatever others did meanwhile; returns its name, None at the end."""
     async with transaction(conn):
         found = await require_places(conn)
-        if found["jobs_schema"] and not await _list_steps(conn, found):
+        if found["jobs_schema"] and not await list_steps(conn, found):
             return None
     async with only_one(conn, lock_wait):
         found = await require_places(conn)
-        steps = await _list_steps(conn, found)
+        steps = await list_steps(conn, found)
         await use_schema(conn, found)
         if found["jobs_schema"] is None:
             encoding = conn.info.parameter_status("server_encoding") or "UTF8"
@@ -137,41 +145,10 @@ async def _migrate(conn: Conn, migration: Migration) -> None:
     await fetch_all(conn, load_queries("schema")["record_migration"], params)
 
 
-async def _list_steps(conn: Conn, found: dict[str, Any]) -> list[Migration]:
-    """The migrations that are not applied, in order.
-
-    Ours that stand beside other tables of Procrastinate, further down the search path, are theirs.
-    """
-    done: set[int] = set()
-    if found["our_schema"] and found["jobs_schema"] in (None, found["our_schema"]):
-        rows = await fetch_all(conn, load_queries("schema")["list_applied"])
-        done = {row["number"] for row in rows}
-    return [migration for migration in list_migrations() if migration.number not in done]
-
-
-async def _list_pending(conn: Conn, found: dict[str, Any], *, indexes: bool = True) -> list[str]:
-    steps = await _list_steps(conn, found)
-    pending = [migration.name for migration in steps]
+async def _judge_indexes(conn: Conn, found: dict[str, Any], verdict: Verdict) -> IndexVerdict:
     if found["jobs_schema"] is None:
-        built = [name for name, _ in list_indexes()] if indexes else []
-        return [PROCRASTINATE, *pending, *built]
-    home = str(found["jobs_schema"])
-    if not steps:
-        pending += await find_differences(conn, home)
-    if indexes:
-        made = {index.name for index in list_all_indexes()} - {name for name, _ in list_indexes()}
-        missing = await find_missing_indexes(conn, home)
-        pending += [name for name in missing if not (steps and name in made)]
-    return pending
-
-
-def _require_same(differences: list[str], home: str) -> None:
-    if differences:
-        raise SchemaMismatch(
-            f"The tables of procrastinate-ops in the schema {home} are not as the migrations made "
-            f"them: {'; '.join(differences)}. Nothing was changed there; restore what is named "
-            "(`jobs-maint schema sql` prints how it is made), then run `jobs-maint schema apply`."
-        )
+        return IndexVerdict([name for name, _ in list_indexes()])
+    return await judge_indexes(conn, str(found["jobs_schema"]), verdict)
 
 
 async def check_schema(pool: Pool) -> SchemaReport:
@@ -180,12 +157,19 @@ async def check_schema(pool: Pool) -> SchemaReport:
         found = await require_places(conn)
         there = found["jobs_schema"] is not None
         elsewhere = None if there or found["our_schema"] else await _refuse_second(conn)
-        pending = await _list_pending(conn, found)
-        steps = {migration.name for migration in await _list_steps(conn, found)}
+        verdict = await judge(conn, found)
+        lacking = await _judge_indexes(conn, found, verdict)
         place = await find_place(conn)
-    applied = [m.name for m in list_migrations() if m.name not in steps]
+    first = [] if there else [PROCRASTINATE]
     return SchemaReport(
-        _version(), there, tuple(applied), tuple(pending), elsewhere=elsewhere, database=place
+        _version(),
+        there,
+        applied=tuple(m.name for m in list_migrations() if m not in verdict.steps),
+        pending=(*first, *verdict.pending, *lacking.missing),
+        problems=tuple(lacking.taken),
+        elsewhere=elsewhere,
+        trouble=verdict.trouble,
+        database=place,
     )
 
 

@@ -21,7 +21,7 @@ from psycopg import errors as pg
 
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, is_connection_lost, transaction
 from jobs_maint.durations import format_age
-from jobs_maint.operations.schema.indexes import Index, find_index, list_all_indexes
+from jobs_maint.operations.schema.indexes import Index, find_index, list_all_indexes, say_taken
 from jobs_maint.operations.schema.watching import Watch, describe_transaction
 from jobs_maint.sql import load_queries
 
@@ -97,10 +97,7 @@ async def _make_good(builder: _Builder, index: Index, built: list[str]) -> str |
             if row is None or row["good"]:
                 break
             if row["taken_by"]:
-                return (
-                    f"an index of the table {row['taken_by']} has this name; drop that table if it "
-                    f"is not needed, or rename its indexes, {_TAIL}"
-                )
+                return say_taken(row["taken_by"])
             free = row["held_by"] is None and bool(
                 await fetch_all(builder.conn, builder.queries["claim_build"], _token(builder))
             )

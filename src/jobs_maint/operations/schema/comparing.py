@@ -13,24 +13,14 @@ from jobs_maint.sql import load_queries
 __all__ = ["find_differences", "find_lost_tables", "find_sequences_behind"]
 
 
-async def find_differences(conn: Conn, home: str) -> list[str]:
-    """What is not as it should be in our tables of the schema `home`, a few words each."""
-    return await _find_other(conn, home) or [
-        f"the numbers of {column.table}.{column.name} begin anew below {last}, given before"
-        for column, last in await _list_behind(conn, home)
-    ]
-
-
 async def find_sequences_behind(conn: Conn, home: str) -> list[tuple[Column, int]]:
     """Numbered columns whose sequence is behind a number that was given, with the largest one.
 
     As after a restore of the data alone, or where a table was dropped that others tell numbers of.
     Empty where the tables differ otherwise.
     """
-    return [] if await _find_other(conn, home) else await _list_behind(conn, home)
-
-
-async def _list_behind(conn: Conn, home: str) -> list[tuple[Column, int]]:
+    if await find_lost_tables(conn, home) or await find_differences(conn, home):
+        return []
     found = [(column, await _find_behind(conn, home, column)) for column in list_columns()
              if column.is_numbered]  # fmt: skip
     return [(column, last) for column, last in found if last is not None]
@@ -65,13 +55,14 @@ async def _find_behind(conn: Conn, home: str, column: Column) -> int | None:
     return int(rows[0]["last"]) if rows else None
 
 
-async def _find_other(conn: Conn, home: str) -> list[str]:
+async def find_differences(conn: Conn, home: str) -> list[str]:
+    """What is not as it should be in those of our tables that are there, a few words each."""
     found: dict[str, None] = {}
     for column, row in await _compare_columns(conn, home):
         place = f"{column.table}.{column.name}"
         if not row["table_there"]:
-            found[f"the table {column.table} is missing"] = None
-        elif not row["there"]:
+            continue
+        if not row["there"]:
             found[f"the column {place} ({column.definition}) is missing"] = None
         elif not row["same_type"]:
             found[f"the column {place} is {row['type']}, not {column.type}"] = None

@@ -13,9 +13,9 @@ from jobs_maint.sql import load_queries
 __all__ = [
     "Index",
     "find_index",
-    "find_missing_indexes",
     "list_all_indexes",
     "list_indexes",
+    "say_taken",
 ]
 
 
@@ -60,10 +60,9 @@ async def find_index(conn: Conn, index: Index, home: str) -> dict[str, Any] | No
     return {**row, "good": bool(row["valid"] and same)}
 
 
-async def find_missing_indexes(conn: Conn, home: str) -> list[str]:
-    """Names of those that are not there, were made otherwise, or whose build did not end well.
-
-    Of tables that are missing themselves nothing is said.
-    """
-    rows = [(index, await find_index(conn, index, home)) for index in list_all_indexes()]
-    return [index.name for index, row in rows if row is not None and not row["good"]]
+def say_taken(table: str) -> str:
+    """Why an index cannot be built while `table` has one of its name."""
+    return (
+        f"an index of the table {table} has this name; drop that table if it is not needed, or "
+        "rename its indexes, then run schema apply again"
+    )

@@ -7,7 +7,8 @@ from datetime import timedelta
 from psycopg import sql
 
 from jobs_maint.database import Conn, fetch_all, transaction
-from jobs_maint.operations.schema.comparing import find_lost_tables, find_sequences_behind
+from jobs_maint.operations.schema.comparing import find_sequences_behind
+from jobs_maint.operations.schema.judging import judge
 from jobs_maint.operations.schema.places import require_places
 from jobs_maint.operations.schema.turns import only_one, use_schema
 from jobs_maint.sql import list_migrations, load_queries
@@ -18,19 +19,17 @@ _VOID = {"jobs_maint_audit": "; what was printed before to undo a request is voi
 
 
 async def remake_tables(conn: Conn, lock_wait: timedelta) -> list[str]:
-    """Makes tables of ours that somebody dropped again, empty; each migration skips what is there.
+    """Makes tables of ours that somebody dropped again, empty.
 
-    Not those of a newer release, which may have dropped them itself.
+    Each migration skips what is there.
     """
     async with transaction(conn):
-        home = str((await require_places(conn))["jobs_schema"])
-        if not await find_lost_tables(conn, home):
+        if not (await judge(conn, await require_places(conn))).lost:
             return []
     async with only_one(conn, lock_wait):
         found = await require_places(conn)
-        lost = await find_lost_tables(conn, home)
-        rows = await fetch_all(conn, load_queries("schema")["list_applied"])
-        if not lost or max(row["number"] for row in rows) > list_migrations()[-1].number:
+        lost = (await judge(conn, found)).lost
+        if not lost:
             return []
         await use_schema(conn, found)
         for migration in list_migrations():
