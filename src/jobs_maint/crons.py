@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from jobs_maint.quoting import in_quotes
+
 if TYPE_CHECKING:
     from croniter import croniter
 
@@ -44,7 +46,7 @@ def check_cron(text: str, *, now: datetime | None = None) -> str:
         raise ValueError(f"{text!r} names a day that never comes") from None
     except Exception:  # noqa: BLE001  croniter lets some of its own slips through
         raise ValueError(
-            f"{text!r} is not a cron expression; write five fields such as '0 9 * * *'"
+            f"{in_quotes(text)} is not a cron expression; write five fields such as '0 9 * * *'"
         ) from None
     return plain
 

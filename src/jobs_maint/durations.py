@@ -8,6 +8,7 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Any, Self, SupportsIndex
 
 from jobs_maint.errors import InvalidRequest
+from jobs_maint.quoting import in_quotes
 
 __all__ = [
     "FarTime",
@@ -46,11 +47,13 @@ def parse_duration(text: str) -> timedelta | None:
         write = f"did you mean {meant}?" if meant else (
             "write a number and a unit, such as 30d, 12h, 5m or 90s"
         )  # fmt: skip
-        raise InvalidRequest(f"{text!r} is not a duration; {write}")
+        raise InvalidRequest(f"{in_quotes(text)} is not a duration; {write}")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(words))
     duration = timedelta(seconds=min(seconds, _LONGEST.total_seconds() + 1))
     if duration > _LONGEST:
-        raise InvalidRequest(f"{text!r} is longer than a hundred years; the maximum is 36500d")
+        raise InvalidRequest(
+            f"{in_quotes(text)} is longer than a hundred years; the maximum is 36500d"
+        )
     return duration
 
 
@@ -75,7 +78,9 @@ def parse_window(text: str) -> timedelta:
     """A span looking back from now. Raises InvalidRequest for zero and for `never` as well."""
     window = parse_duration(text)
     if window is None or window <= timedelta():
-        raise InvalidRequest(f"{text!r} is not a span of time; write one such as 24h or 7d")
+        raise InvalidRequest(
+            f"{in_quotes(text)} is not a span of time; write one such as 24h or 7d"
+        )
     return window
 
 

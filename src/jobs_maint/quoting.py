@@ -19,6 +19,7 @@ __all__ = [
     "escape_hidden",
     "few",
     "few_jobs",
+    "in_quotes",
     "plain_name",
     "quote_word",
     "requote",
@@ -124,6 +125,13 @@ def quote_word(text: str) -> str:
     """
     text = _escape_word(text)
     return _quote(text if has(text) else "".join(c if has(c) else escape(c) for c in text))
+
+
+def in_quotes(text: str, most: int = 60) -> str:
+    """The text within a sentence, as somebody may type it again; what is longer is cut."""
+    text = text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+    text = _escape_word(text)
+    return _quote(text) if "'" in text else f"'{text}'"
 
 
 def spell_word(text: str) -> str:

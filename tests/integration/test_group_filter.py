@@ -27,6 +27,7 @@ from jobs_maint.operations.failures import alike
 from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.operations.incidents.marks import count_standing
 from jobs_maint.perform import perform
+from jobs_maint.quoting import quote_word
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
@@ -320,6 +321,17 @@ async def test_what_failed_again_with_another_error_is_among_those_retried_since
     assert (other.total, other.settled) == (1, 0)
     standing = (await count_standing(conn, [name]))[name]
     assert (standing["failed_now"], standing["retried_since"]) == (5, 4)
+
+
+@pytest.mark.parametrize("name", ["a\tb", "a\\b", "it's", 'a"\u200eb'])
+async def test_a_queue_that_is_none_is_named_as_it_can_be_typed(pool, name):
+    with pytest.raises(InvalidRequest) as refused:
+        await press(pool, f"stats {quote_word(name)}")
+    named = str(refused.value).removeprefix("There is no queue ").partition("; ")[0]
+    assert named.isprintable()
+    with pytest.raises(InvalidRequest) as again:
+        await press(pool, f"stats {named}")
+    assert str(again.value) == str(refused.value)
 
 
 @pytest.mark.parametrize(

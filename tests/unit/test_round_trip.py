@@ -27,7 +27,7 @@ from jobs_maint.actions.base import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.plain import show_on
-from jobs_maint.quoting import cut_ids, requote, show_name, unescape
+from jobs_maint.quoting import cut_ids, in_quotes, requote, show_name, unescape
 from jobs_maint.render import safe_line
 
 ALPHABET = (
@@ -116,10 +116,10 @@ def test_what_a_button_carries_and_what_is_printed_read_back_as_the_same_request
 
 def test_a_shell_reads_what_is_printed_as_the_same_words():
     known = list(texts())
-    line = " ".join(map(quote_word, known))
+    line = " ".join([*map(quote_word, known), *(in_quotes(text, len(text)) for text in known)])
     script = f"printf '%s\\0' {line}"
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=True)
-    assert [unescape(word) for word in done.stdout.decode().split("\0")[:-1]] == known
+    assert [unescape(word) for word in done.stdout.decode().split("\0")[:-1]] == 2 * known
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

@@ -15,7 +15,7 @@ from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
 from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
 from jobs_maint.models import LARGEST_LIMIT, AuditEntry, AuditReport
-from jobs_maint.quoting import cut_ids
+from jobs_maint.quoting import cut_ids, in_quotes
 from jobs_maint.render import tell_counts, tell_outcome
 from jobs_maint.verbs import find_verb
 
@@ -27,7 +27,7 @@ LONG = 2.0
 
 def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message:
     span, _ = say_span(report.since_seconds)
-    by = f" by {cut(report.actor, 60)!r}" if report.actor is not None else ""
+    by = f" by {in_quotes(report.actor)}" if report.actor is not None else ""
     asked = ShowAudit(
         report.actor, timedelta(seconds=report.since_seconds), max(len(report.entries), 1)
     )

@@ -32,9 +32,10 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.remembered import tell_memory
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
-from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_lately, short_task
+from chatbot.messages.words import ago, count, larger_limit, name_queue, say_lately, short_task
 from jobs_maint.actions import GetJob, ListFailed, escape_glob
 from jobs_maint.models import LARGEST_LIMIT, FailedGroup, FailedJobsReport
+from jobs_maint.quoting import in_quotes
 from jobs_maint.render import (
     FATES_UNKNOWN,
     UNTIL_IN_FUTURE,
@@ -145,7 +146,7 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     if report.task and not only:
         parts.append(say_task(report.task, 60))
     if report.error:
-        parts.append(f"with {cut(report.error, 60)!r} in the error")
+        parts.append(f"with {in_quotes(report.error)} in the error")
     if report.group:
         parts.append(f"with the error {report.group}")
     if report.since_seconds is not None:

@@ -21,7 +21,8 @@ from jobs_maint.actions import (
     read_incident_name,
 )
 from jobs_maint.errors import InvalidRequest
-from jobs_maint.grammar.params import MARKS, JobIds, Window, one_id, refuse_named, short
+from jobs_maint.grammar.params import MARKS, JobIds, Window, one_id, refuse_named
+from jobs_maint.quoting import in_quotes
 
 __all__ = [
     "INCIDENTS_PARAMS",
@@ -52,7 +53,7 @@ class Rate(_RateType):
             return value
         found = re.fullmatch(r"([0-9]{1,7})(?: ?/ ?h)?", str(value).strip())
         if found is None or not 0 < int(found[1]) <= MOST_AN_HOUR:
-            text = f"{short(str(value))!r} is not a rate; write how many an hour, such as 50/h"
+            text = f"{in_quotes(str(value))} is not a rate; write how many an hour, such as 50/h"
             self.fail(text, param, ctx)
         return int(found[1])
 
@@ -100,7 +101,7 @@ def _read_target(word: str, target: str | None) -> str | int | Incident:
             f"{word} takes the name of a group or of an incident; e.g. {word} E-4f2a"
         )
     raise InvalidRequest(
-        f"{short(text)!r} is not the name of a group or of an incident; `errors` and `incidents` "
+        f"{in_quotes(text)} is not the name of a group or of an incident; `errors` and `incidents` "
         "show names such as E-4f2a and I-7"
     )
 
@@ -112,7 +113,7 @@ def build_incidents(*, incident: str | None, since: timedelta | None) -> Action[
     if number is None:
         refuse_named(incident, "an incident")
         raise InvalidRequest(
-            f"{short(incident)!r} is not the name of an incident, such as I-7; `incidents` alone "
+            f"{in_quotes(incident)} is not the name of an incident, such as I-7; `incidents` alone "
             "lists them"
         )
     if since is not None:

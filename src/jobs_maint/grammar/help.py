@@ -10,9 +10,9 @@ from jobs_maint.actions import Actor, QueueScope, Role
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Surface
 from jobs_maint.grammar.near import explain, find_near, is_of_other_tools
-from jobs_maint.grammar.params import short
 from jobs_maint.grammar.words import WORDS, build_grammar
 from jobs_maint.models import HelpReport, HelpRole, HelpWord
+from jobs_maint.quoting import in_quotes
 from jobs_maint.spelling import ask_meant
 
 __all__ = ["build_help"]
@@ -42,12 +42,12 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
 
 def _unknown(about: str, root: click.Group, surface: Surface) -> InvalidRequest:
     if instead := explain(about.lower(), surface):
-        return InvalidRequest(f"{short(about)!r} is not a known command; {instead}")
+        return InvalidRequest(f"{in_quotes(about)} is not a known command; {instead}")
     near = find_near(about.lower(), [], root, surface)
     lines = [f"help {words[0]}" for words in near] or ["help"]
     if is_of_other_tools(about.lower()):
         del lines[1:]
-    text = f"{short(about)!r} is not a known command{ask_meant(map(repr, lines))}"
+    text = f"{in_quotes(about)} is not a known command{ask_meant(map(repr, lines))}"
     return InvalidRequest(text, suggestion=lines[0] if len(lines) == 1 else None)
 
 

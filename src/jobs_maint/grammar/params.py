@@ -13,6 +13,7 @@ from jobs_maint.actions import find_named, read_group_name
 from jobs_maint.durations import parse_window
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import LARGEST_LIMIT
+from jobs_maint.quoting import in_quotes
 
 __all__ = [
     "MARKS",
@@ -100,7 +101,7 @@ def refuse_named(text: str, wanted: str, *, again: str | None = None) -> None:
         return
     line = f"{again} {named.group}" if again is not None and named.group else named.line
     raise InvalidRequest(
-        f"{short(text)!r} is the name of {named.what}, not {wanted}; did you mean '{line}'?",
+        f"{in_quotes(text)} is the name of {named.what}, not {wanted}; did you mean '{line}'?",
         suggestion=line,
     )
 
@@ -115,7 +116,7 @@ class GroupName(_TextType):
         if name is None:
             refuse_named(str(value), "a group of errors")
             self.fail(
-                f"{short(str(value))!r} is not the name of a group; `errors` shows names such as "
+                f"{in_quotes(str(value))} is not the name of a group; `errors` shows names such as "
                 "E-4f2a",
                 param,
                 ctx,
@@ -151,7 +152,7 @@ class JobIds(_IdsType):
 
 
 def no_job_id(text: str) -> str:
-    return f"{short(text)!r} is not a job id; ids are whole numbers such as 4711"
+    return f"{in_quotes(text)} is not a job id; ids are whole numbers such as 4711"
 
 
 class Window(_SpanType):
@@ -184,12 +185,14 @@ class Moment(_SpanType):
             utc = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
         except (ValueError, OverflowError):
             self.fail(
-                f"{short(text)!r} is not a time; write one in UTC such as 2026-03-29T06:00Z",
+                f"{in_quotes(text)} is not a time; write one in UTC such as 2026-03-29T06:00Z",
                 param,
                 ctx,
             )
         if utc.year < EARLIEST_YEAR:
-            self.fail(f"{short(text)!r} is before {EARLIEST_YEAR}, and so is every job", param, ctx)
+            self.fail(
+                f"{in_quotes(text)} is before {EARLIEST_YEAR}, and so is every job", param, ctx
+            )
         return utc
 
 
@@ -204,7 +207,7 @@ class WindowOrMoment(_SpanType):
         is_span = re.match("-?[0-9]", text) and ":" not in text
         if isinstance(value, str) and not (is_time or is_span):
             self.fail(
-                f"{short(text)!r} is neither a span nor a time; write a span such as 24h, or a "
+                f"{in_quotes(text)} is neither a span nor a time; write a span such as 24h, or a "
                 "time in UTC such as 2026-03-29T06:00Z",
                 param,
                 ctx,
@@ -222,7 +225,7 @@ class Limit(_NumberType):
         limit = _whole_number(text, LARGEST_LIMIT) if re.fullmatch(r"[0-9]+", text) else None
         if limit is None:
             self.fail(
-                f"{short(text)!r} is not a limit; write a number from 1 to {LARGEST_LIMIT}",
+                f"{in_quotes(text)} is not a limit; write a number from 1 to {LARGEST_LIMIT}",
                 param,
                 ctx,
             )
@@ -265,7 +268,9 @@ class Number(_NumberType):
         text = _bare_id(str(value)).removeprefix("#")
         number = _whole_number(text, LARGEST_ID) if re.fullmatch(r"[0-9]+", text) else None
         if number is None:
-            self.fail(f"{short(text)!r} is not the id of a request; `audit` lists them", param, ctx)
+            self.fail(
+                f"{in_quotes(text)} is not the id of a request; `audit` lists them", param, ctx
+            )
         return number
 
 

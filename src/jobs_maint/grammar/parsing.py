@@ -23,7 +23,7 @@ from jobs_maint.grammar.near import (
 from jobs_maint.grammar.params import JobIds, no_job_id, refuse_named, short
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import build_grammar
-from jobs_maint.quoting import unescape
+from jobs_maint.quoting import in_quotes, unescape
 from jobs_maint.spelling import ask_meant, find_nearest
 
 __all__ = ["parse_words"]
@@ -137,12 +137,12 @@ def _unknown_word(
     refuse_named(rest[0], "a command")
     full = " ".join([*path, rest[0]])
     if instead := explain(full.lower(), surface):
-        return InvalidRequest(f"{short(full)!r} is not a known command; {instead}")
+        return InvalidRequest(f"{in_quotes(full)} is not a known command; {instead}")
     near = [_line([*words, *rest[1:]]) for words in find_near(full.lower(), path, group, surface)]
     if not path and rest[0].lower() in SHOWS and len(rest) > 1 and rest[1] in group.commands:
         near.insert(0, _line(rest[1:]))
     if not near:
-        text = f"{short(full)!r} is not a known command; see help"
+        text = f"{in_quotes(full)} is not a known command; see help"
         other = is_of_other_tools(full.lower()) or _MENTION.fullmatch(full)
         is_queue = not (option.startswith("-") or other)
         if not path and len(rest) == 1 and is_queue:
@@ -153,7 +153,7 @@ def _unknown_word(
         del lines[1:]
     meant = ask_meant(f"'{short(line)}'" for line in lines)
     return InvalidRequest(
-        f"{short(full)!r} is not a known command{meant}",
+        f"{in_quotes(full)} is not a known command{meant}",
         suggestion=lines[0] if len(lines) == 1 else None,
     )
 
@@ -269,5 +269,5 @@ def _sentence(exc: click.UsageError, path: list[str], command: click.Command) ->
     places = sum(isinstance(param, click.Argument) for param in command.params)
     if extra := re.search(r"unexpected extra arguments? \((.*)\)", exc.message, re.DOTALL):
         takes = "takes at most one argument" if places else "takes no arguments"
-        return f"{word} {takes}; unexpected: {short(extra[1])!r}; see help {path[0]}"
+        return f"{word} {takes}; unexpected: {in_quotes(extra[1])}; see help {path[0]}"
     return f"{word}: {text}; see help {path[0]}"

@@ -28,6 +28,7 @@ from jobs_maint.grammar.params import (
     short,
 )
 from jobs_maint.grammar.word import ShellOption
+from jobs_maint.quoting import in_quotes
 
 __all__ = [
     "CONFIRM_OPTIONS",
@@ -93,7 +94,7 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
 def _read_ids(verb: BulkVerb, words: Sequence[str]) -> tuple[int, ...]:
     """Raises InvalidRequest where they begin with a name: perhaps --all was meant."""
     if words and words[0][:1].isalpha():
-        refusal = f"{short(words[0])!r} is not a job id"
+        refusal = f"{in_quotes(words[0])} is not a job id"
         if any(word.strip("#,").isdigit() for word in words):
             raise InvalidRequest(f"{refusal}; see help {verb}")
         meant = words[1:] if words[0].lower() == "all" else words[:1]
@@ -121,13 +122,14 @@ def _build_set(
             return _read_ids(verb, words)
     if words and words[0].lstrip("#").replace(",", "").isdigit():
         raise InvalidRequest(
-            f"{verb} takes ids or --all, not both: {words[0]!r} is an id; a queue of that name is "
-            f"--queue {quote_word(words[0])}"
+            f"{verb} takes ids or --all, not both: {in_quotes(words[0])} is an id; a queue of that "
+            f"name is --queue {quote_word(words[0])}"
         )
     queues = [*words, *([options["queue"]] if options.get("queue") is not None else [])]
     if len(queues) > 1:
         raise InvalidRequest(
-            f"{verb} --all takes one queue, not two: {queues[0]!r} and {queues[1]!r}"
+            f"{verb} --all takes one queue, not two: {in_quotes(queues[0])} and "
+            f"{in_quotes(queues[1])}"
         )
     status = options.pop("status", None)
     if verb is BulkVerb.CANCEL:
@@ -187,7 +189,9 @@ def _split_statuses(word: str, text: str, allowed: Sequence[str]) -> tuple[str, 
     statuses = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
     unknown = [status for status in statuses if status not in allowed]
     if unknown:
-        raise InvalidRequest(f"{word} --status {unknown[0]!r}: it can be {', '.join(allowed)}")
+        raise InvalidRequest(
+            f"{word} --status {in_quotes(unknown[0])}: it can be {', '.join(allowed)}"
+        )
     return statuses
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs_maint.models import LARGEST_LIMIT, OwnJobs, WorkerCounts
-from jobs_maint.quoting import plain_name
+from jobs_maint.quoting import in_quotes, plain_name
 from jobs_maint.render.safe import safe_line, type_queue
 
 __all__ = [
@@ -45,9 +45,8 @@ def say_coverage(
 def say_task(task: str, most: int) -> str:
     """`with 'send' in the task's name`, or `of tasks like 'app.*'`. The text is foreign."""
     name = plain_name(task)
-    shown = task if name is None else name
-    shown = shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
-    return f"of tasks like {shown!r}" if name is None else f"with {shown!r} in the task's name"
+    shown = in_quotes(task if name is None else name, most)
+    return f"of tasks like {shown}" if name is None else f"with {shown} in the task's name"
 
 
 def say_reach(limited_to: Sequence[str] | None) -> str:

@@ -23,7 +23,7 @@ from jobs_maint.models import (
     say_workers,
     tell_by_hand,
 )
-from jobs_maint.quoting import cut_ids, requote
+from jobs_maint.quoting import cut_ids, in_quotes, requote
 from jobs_maint.render.audited import tell_counts, tell_outcome
 from jobs_maint.render.coverage import safe_reach, say_rest
 from jobs_maint.render.page import (
@@ -204,7 +204,7 @@ def _queues(worker: WorkerView) -> str:
 
 
 def render_audit(report: AuditReport, page: Page) -> None:
-    by = f" by {safe_line(report.actor)!r}" if report.actor is not None else ""
+    by = f" by {in_quotes(report.actor, 200)}" if report.actor is not None else ""
     requests = count_noun(report.total, "request")
     where = f"[{report.environment}] " if report.environment else ""
     page.line(

@@ -12,6 +12,7 @@ from jobs_maint.models import (
     say_late,
     say_leaving,
 )
+from jobs_maint.quoting import in_quotes
 from jobs_maint.render.coverage import (
     FATES_UNKNOWN,
     UNTIL_IN_FUTURE,
@@ -191,9 +192,9 @@ def _failed_headline(report: FailedJobsReport) -> str:
     if report.queue is not None:
         parts.append(f"in queue {safe_word(report.queue)}")
     if report.task is not None:
-        parts.append(say_task(safe_word(report.task), LONGEST_NAME))
+        parts.append(say_task(report.task, LONGEST_NAME))
     if report.error is not None:
-        parts.append(f"with {safe_line(report.error)!r} in the error")
+        parts.append(f"with {in_quotes(report.error, 200)} in the error")
     if report.group is not None:
         parts.append(f"of the group {report.group}")
     span = format_age(report.since_seconds) if report.since_seconds is not None else ""

@@ -8,6 +8,7 @@ from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, error, few, note, ok
 from jobs_maint.operations.jobs.serving import DEPLOYMENT, list_unserved
 from jobs_maint.operations.session import get_time
+from jobs_maint.quoting import in_quotes
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -28,8 +29,8 @@ async def check_listening(conn: Conn, situation: Situation) -> Finding:  # noqa:
     judge, names = (error, long) if long else (note, names)
     return judge(
         "listening",
-        f"No live worker listens to {few([repr(name) for name in names])}, where a job has waited "
-        f"for {format_age(waits[names[0]])}.",
+        f"No live worker listens to {few([in_quotes(name, 200) for name in names])}, where a job "
+        f"has waited for {format_age(waits[names[0]])}.",
         "Start a worker that listens to it, or add the queue to one that runs; `jobs-maint "
         "workers` shows which queues each listens to.",
     )

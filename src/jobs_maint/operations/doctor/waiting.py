@@ -8,6 +8,7 @@ from jobs_maint.database import Conn, fetch_all
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, count, error, few_jobs, ok, warning
+from jobs_maint.quoting import in_quotes
 from jobs_maint.sql import load_queries
 
 __all__: list[str] = []
@@ -58,7 +59,8 @@ async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
     others = "" if worst["locks"] == 1 else (
         f" In total, {worst['locks']:,} locks, of {which}, hold up {worst['all_waiting']:,} jobs."
     )  # fmt: skip
-    held = f"The lock {worst['lock']!r} holds up {count(worst['waiting'], 'ready job')}: job {job}"
+    lock, jobs = in_quotes(worst["lock"], 200), count(worst["waiting"], "ready job")
+    held = f"The lock {lock} holds up {jobs}: job {job}"
     if worst["stuck"]:
         return error(
             "locks",

@@ -11,6 +11,7 @@ from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.database.encoding import fit
 from jobs_maint.errors import InvalidRequest
+from jobs_maint.quoting import in_quotes
 from jobs_maint.redaction import HIDDEN, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.verbs import say_unrecorded
@@ -78,8 +79,8 @@ async def find_records_showing(
     )
     if any(row["too_many"] for row in rows):
         raise InvalidRequest(
-            f"Too many unlike errors have the text {error[:60]!r} to look at each as it is shown; "
-            "give more of the text, a queue, or --task"
+            f"Too many unlike errors have the text {in_quotes(error)} to look at each as it is "
+            "shown; give more of the text, a queue, or --task"
         )
     # Stored escaped where the database's encoding lacks a character; so is what is looked for.
     wanted = str(fit(conn, {"error": error})["error"]).lower()

@@ -9,6 +9,7 @@ from jobs_maint.actions import QueueScope, escape_glob, find_named, plain_name, 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import parse_window, respell_duration
 from jobs_maint.errors import InvalidRequest, NotPermitted
+from jobs_maint.quoting import in_quotes
 from jobs_maint.spelling import ask_meant, find_nearest
 from jobs_maint.sql import load_queries
 
@@ -51,23 +52,23 @@ async def require_queue(
     is_glob = not as_glob and plain_name(queue) is None
     if near := [] if is_glob else find_nearest(queue, known):
         typed = [_typed(name, as_glob=as_glob) for name in near]
-        meant = ask_meant(name if name.startswith(_QUOTES) else repr(name) for name in typed)
-        raise InvalidRequest(f"There is no queue {_short(queue)!r}{meant}")
+        meant = ask_meant(name if name.startswith(_QUOTES) else f"'{name}'" for name in typed)
+        raise InvalidRequest(f"There is no queue {in_quotes(queue)}{meant}")
     if (named := find_named(queue)) is not None:
         line = by_group(named.group) if by_group is not None and named.group else named.line
         raise InvalidRequest(
-            f"There is no queue {_short(queue)!r}: that is the name of {named.what}; did you mean "
+            f"There is no queue {in_quotes(queue)}: that is the name of {named.what}; did you mean "
             f"'{line}'?",
             suggestion=line,
         )
     if by_span is not None and (span := _find_span(queue)) is not None:
         line = by_span(span)
         raise InvalidRequest(
-            f"There is no queue {_short(queue)!r}; did you mean '{line}'?", suggestion=line
+            f"There is no queue {in_quotes(queue)}; did you mean '{line}'?", suggestion=line
         )
     if is_glob and by_glob is not None:
         raise InvalidRequest(
-            f"There is no queue {_short(queue)!r}; a glob goes with --queues: "
+            f"There is no queue {in_quotes(queue)}; a glob goes with --queues: "
             f"{by_glob} --queues {quote_word(queue)}"
         )
     if visible:
@@ -76,7 +77,7 @@ async def require_queue(
     else:
         hint = f"no queue {'that you reach ' * bool(scope.globs)}has a job now"
     name = "; a queue is named in full here, not by a glob" * is_glob
-    raise InvalidRequest(f"There is no queue {_short(queue)!r}{name}; {hint}.")
+    raise InvalidRequest(f"There is no queue {in_quotes(queue)}{name}; {hint}.")
 
 
 def _find_span(text: str) -> timedelta | None:
@@ -111,7 +112,7 @@ def limit_reach(scope: QueueScope, *filters: Sequence[str] | None) -> tuple[str,
 
 
 def _refuse(queues: Sequence[str], scope: QueueScope) -> NotPermitted:
-    named = ", ".join(map(repr, queues[:_MOST_NAMED]))
+    named = ", ".join(map(in_quotes, queues[:_MOST_NAMED]))
     more = ", …" if len(queues) > _MOST_NAMED else ""
     return NotPermitted(
         f"You may not see or change the queue{'s' * (len(queues) > 1)} {named}{more}: your grant "
@@ -122,7 +123,3 @@ def _refuse(queues: Sequence[str], scope: QueueScope) -> NotPermitted:
 
 def _typed(name: str, *, as_glob: bool) -> str:
     return quote_word(escape_glob(name) if as_glob else name)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:59]}…"
