@@ -65,6 +65,8 @@ class Watch:
         self.done = 0
         self.counts: Mapping[str, int] = {}
         """What was done to those `done` so far, as the audit counts it."""
+        self.skips: Mapping[str, int] = {}
+        """Those of them that were skipped, by the code of their reason."""
         self.certain = True
         """False when an act broke off and the database could not be asked how far it came."""
         self.unwritten: RunEnd | None = None

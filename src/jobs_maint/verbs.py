@@ -21,6 +21,7 @@ __all__ = [
     "describe_state",
     "find_verb",
     "say_missing_error",
+    "say_skipped",
     "say_unrecorded",
 ]
 
@@ -104,6 +105,19 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
     }
 )
 """Why several jobs were skipped, by code; the reason of a single job is more exact."""
+
+_OF_ONE = {"they were": "it was", "they ran": "it ran", "their": "its", "runs them": "runs it"}
+
+
+def say_skipped(code: str, number: int) -> str:
+    """Why so many were, where only the code is known; empty where that says nothing."""
+    why = "another session held their rows" if code == "held" else SKIPPED.get(code, "")
+    if number == 1:
+        why = "another job has its id now" if code == "another_job" else why
+        for plural, single in _OF_ONE.items():
+            why = why.replace(plural, single)
+    return why
+
 
 _STATES = {
     "todo": "is waiting",

@@ -286,6 +286,11 @@ async def test_a_second_sigterm_ends_at_once_and_says_how_far_it_came(
     at_terminal, conn, blocked_at
 ):
     await make_failed(conn, 1800)
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE id <= 3;"
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock)"
+        " VALUES ('email', 'app.mail', 'one')"
+    )
     await blocked_at(700)
     with at_terminal("retry", "--all", "--yes") as terminal:
         await wait_for_waiting(conn)
@@ -294,9 +299,12 @@ async def test_a_second_sigterm_ends_at_once_and_says_how_far_it_came(
         terminal.wait_for("SIGTERM again ends at once.")
         terminal.popen.send_signal(signal.SIGTERM)
         assert terminal.end() == 143
-    said = "jobs-maint: interrupted; 500 of 1,800 jobs had been processed: 500 retried."
+    said = (
+        "jobs-maint: interrupted; 500 of 1,800 jobs had been processed: 497 retried, 3 skipped: "
+        "queueing lock taken."
+    )
     assert said in " ".join(terminal.text.split())
-    assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
+    assert (await count(conn, "todo"), await count(conn, "failed")) == (498, 1303)
 
 
 async def test_a_killed_set_keeps_what_was_committed_and_is_found_to_be_interrupted(

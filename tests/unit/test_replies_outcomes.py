@@ -276,12 +276,14 @@ def test_the_bar_is_not_read_aloud():
 
 
 def test_an_interrupted_act_says_how_far_it_came_and_offers_the_rest():
-    message = render_lost(LOST, "/jobs")
+    skips = {"queueing_lock_taken": 11, "ran_again": 1}
+    message = render_lost(replace(LOST, skips=skips), "/jobs")
     assert lines(message) == [
         "🟡 Interrupted after 500 of 1,200 jobs.",
         (
-            "The bot stopped while retrying jobs of webhook: 488 retried, 12 skipped. "
-            "Completed work is kept; nothing runs twice."
+            "The bot stopped while retrying jobs of webhook: 488 retried, 11 skipped: queueing "
+            "lock taken, 1 skipped: it ran again since the preview. Completed work is kept; "
+            "nothing runs twice."
         ),
         "[Preview the rest]",
         "confirmed by @U0ANA at 03:24 UTC · request 17 · /jobs retry --all webhook",

@@ -231,7 +231,7 @@ def test_a_traceback_is_cut_in_the_middle_and_says_how_much_is_left_out():
 
 def test_what_the_recorder_left_out_of_a_traceback_counts_as_left_out():
     half = "\n".join(f"line {i}" for i in range(1_000))
-    stored = f"{half}\n… 50000 characters cut …\n{half}"
+    stored = f"{half}\n… 50,000 characters cut …\n{half}"
     shown = cut_middle(stored, 3_000, "see there")
     head, tail = re.split("\n… .* …\n", shown)
     missing = 50_000 + 2 * len(half) - len(head) - len(tail)

@@ -57,6 +57,7 @@ class RunningAct:
             stopping=self.is_stopping or self._services.work.stopping.is_set(),
             certain=self.watch.certain,
             counts=self.watch.counts,
+            skips=self.watch.skips,
         )
 
     @contextlib.asynccontextmanager

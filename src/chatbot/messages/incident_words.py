@@ -165,7 +165,7 @@ def _say_fewer(what: Incident | Condition | HistoryEntry, why: Why) -> str:
         return f"{name} has stopped: no failure for {format_age(pause)}"
     if not left:
         return f"{name} has stopped: no failure in the last hour"
-    return f"{rare}: {count(left, 'failure')} in the last hour, {what.limit:g} are too many"
+    return f"{rare}: {count(left, 'failure')} in the last hour, {what.limit:,g} are too many"
 
 
 def find_last(what: Incident | Condition) -> datetime | None:

@@ -82,9 +82,11 @@ def _ended(run: LostRun, asked: Asked, changed: int) -> list[Line]:
         what = f"Job {run.changed[0][0]} {done}"
     else:
         what = say_changed(run.word, changed, asked, done=done)
-    rest = [
+    skipped = say_counts(run.word, {"skipped": run.counts.get("skipped", 0)}, skips=run.skips)
+    rest = [skipped] if skipped and run.word != "purge" else []
+    rest += [
         f"{run.counts[name]:,} {name if name != 'refused' else 'not deleted'}"
-        for name in ("skipped", "failed", "refused")
+        for name in ("failed", "refused")
         if run.counts.get(name) and not (run.word == "purge" and name == "failed")
     ]
     dot = "✅ " if changed and run.outcome == "done" else "🟡 "
@@ -99,5 +101,5 @@ def _has_running(run: LostRun, asked: Asked) -> bool:
 
 def _tell_counts(run: LostRun, asked: Asked) -> str:
     if asked.running and "abort_requested" not in run.counts:  # older releases counted both as one
-        return say_counts(run.word, run.counts, done="changed")
-    return tell_counts(run.word, run.counts, asked)
+        return say_counts(run.word, run.counts, done="changed", skips=run.skips)
+    return tell_counts(run.word, run.counts, asked, run.skips)

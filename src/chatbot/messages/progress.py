@@ -59,6 +59,8 @@ class Progress:
     certain: bool = True
     counts: Mapping[str, int] = field(default_factory=dict)
     """What was done to them, as the audit counts it."""
+    skips: Mapping[str, int] = field(default_factory=dict)
+    """Those that were skipped, by the code of their reason."""
 
 
 def render_progress(progress: Progress, command: str) -> Message:
@@ -101,7 +103,8 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
     """The act failed halfway. `reason`: what broke it, a phrase or a sentence."""
     how = "Stopped by an error"
     far = tell_break(how, progress.done, progress.total, certain=progress.certain)
-    did = tell_counts(progress.verb, progress.counts, read_asked(progress.words))
+    asked = read_asked(progress.words)
+    did = tell_counts(progress.verb, progress.counts, asked, progress.skips)
     if did:
         did = f"{did}. " if progress.certain else f"About {did}. "
     lines: list[Line] = [
@@ -119,9 +122,12 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
     return pack([paragraph(*lines), buttons(*there), typed(command, progress.words, *who)])
 
 
-def tell_counts(word: str, counts: Mapping[str, int], asked: Asked) -> str:
-    """`488 cancelled, 3 asked to abort, 12 skipped`."""
-    return say_counts(word, counts, done="put back" if word == "retry" and asked.puts_back else "")
+def tell_counts(
+    word: str, counts: Mapping[str, int], asked: Asked, skips: Mapping[str, int]
+) -> str:
+    """`488 cancelled, 3 asked to abort, 12 skipped: queueing lock taken`."""
+    done = "put back" if word == "retry" and asked.puts_back else ""
+    return say_counts(word, counts, done=done, skips=skips)
 
 
 def tell_break(how: str, done: int, total: int | None, *, certain: bool = True) -> str:

@@ -38,7 +38,7 @@ _INVISIBLE = re.compile(
 STILL_BEATS = " still beats and no longer reports "
 """What the rescue says of a worker that lives and has lost a job."""
 
-_STORED_CUT = re.compile(r"\n… (?P<missing>\d{1,12}) characters cut …\n")
+_STORED_CUT = re.compile(r"\n… (?P<missing>\d[\d,]{0,14}) characters cut …\n")
 """What the recorder left out of a long traceback."""
 
 DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
@@ -74,9 +74,9 @@ def cut_middle(text: str, limit: int, where: str) -> str:
     head = text[: room // 4].rpartition("\n")[0] or text[: room // 4]
     tail = text[-(room - room // 4) :].partition("\n")[2] or text[-(room - room // 4) :]
     middle = text[len(head) : len(text) - len(tail)]
-    left_out = len(middle) + sum(
-        int(stored["missing"]) - len(stored[0]) for stored in _STORED_CUT.finditer(middle)
-    )
+    left_out = len(middle)
+    for stored in _STORED_CUT.finditer(middle):
+        left_out += int(stored["missing"].replace(",", "")) - len(stored[0])
     return f"{head}\n… {left_out:,} characters left out; {where} …\n{tail}"
 
 

@@ -199,7 +199,7 @@ def _tell_far(watch: Watch, preview: Preview) -> tuple[str, str]:
     """How far it came, and what to do now."""
     about = "" if watch.certain else "about "
     far = f"{about}{watch.done:,} of {count_noun(preview.count, 'job')} had been processed"
-    if did := say_counts(preview.verb, watch.counts):
+    if did := say_counts(preview.verb, watch.counts, skips=watch.skips):
         far += f": {about}{did}"
     then = "Completed work is kept; run the same command again for the rest."
     if VERBS[preview.verb].can_undo and watch.counts.get("done"):

@@ -281,7 +281,7 @@ def flat_ids(ids: Sequence[tuple[int, ...]], word: str, instead: str) -> tuple[i
         raise InvalidRequest(f"{word} takes job ids, or {instead}; e.g. {word} 4711")
     if len(flat) > MOST_IDS:
         raise InvalidRequest(
-            f"{word} takes at most {MOST_IDS} job ids at once, {len(flat)} were given"
+            f"{word} takes at most {MOST_IDS} job ids at once, {len(flat):,} were given"
         )
     return flat
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -63,6 +63,8 @@ class LostRun:
     error: str = ""
     warnings: tuple[str, ...] = ()
     """Sentences where nobody runs, or could abort, these jobs, as of now."""
+    skips: Mapping[str, int] = field(default_factory=dict)
+    """Of a set, those that were skipped, by the code of their reason."""
 
 
 @dataclass(frozen=True, slots=True)

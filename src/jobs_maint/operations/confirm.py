@@ -25,7 +25,15 @@ from jobs_maint.database import (
 )
 from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
-from jobs_maint.models import BulkReport, ItemResult, PurgeReport, RunEnd, SkipGroup, count_items
+from jobs_maint.models import (
+    BulkReport,
+    ItemOutcome,
+    ItemResult,
+    PurgeReport,
+    RunEnd,
+    SkipGroup,
+    count_items,
+)
 from jobs_maint.operations.jobs.cancel import ASKED_TO_ABORT
 from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
 from jobs_maint.operations.purge.batches import Retention
@@ -123,9 +131,12 @@ async def _run_bulk(
     job_ids: list[int] = taken["job_ids"]
     run = await open_run(call, confirmed, len(job_ids), guard=use)
     counts: Counter[str] = Counter()
+    skips: Counter[str] = Counter()
+    call.watch.skips = skips
 
     async def on_batch(conn: Conn, looked: int, items: Sequence[ItemResult]) -> bool:
         counts.update(count_items(taken["verb"], items))
+        skips.update(item.code for item in items if item.outcome is ItemOutcome.SKIPPED)
         go_on = await run.advance(conn, counts)
         call.watch.tell(looked, len(job_ids), counts)
         return go_on and not call.watch.stop_requested

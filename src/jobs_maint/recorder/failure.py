@@ -124,7 +124,7 @@ def cut(text: str, limit: int) -> str:
     head = head[: max(head.rfind(" "), head.rfind("\n")) + 1 or None]
     tail = _begin_apart(text, len(_fit(text[: -tail_size - 1 : -1], tail_size)))
     dropped = len(text) - len(head) - len(tail)
-    return _encode(f"{head}\n… {dropped} characters cut …\n{tail}").decode()
+    return _encode(f"{head}\n… {dropped:,} characters cut …\n{tail}").decode()
 
 
 def _encode(text: str) -> bytes:

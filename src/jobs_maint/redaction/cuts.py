@@ -10,7 +10,7 @@ from jobs_maint.redaction.rules import HIDDEN, Rules
 
 __all__ = ["hide_around_cuts"]
 
-_CUT = re.compile(r"\n… \d{1,12} characters cut …\n")
+_CUT = re.compile(r"\n… [\d,]{1,15} characters cut …\n")
 _MOST = 8
 """Cuts in one text; of more, what is between them is not shown."""
 _Q = r"\\{0,4}['\"]"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from jobs_maint.models import AuditEntry
-from jobs_maint.verbs import FINAL_STATUSES, RESCUED, VERBS, find_verb
+from jobs_maint.verbs import FINAL_STATUSES, RESCUED, VERBS, find_verb, say_skipped
 
 __all__ = ["say_counts", "tell_counts", "tell_outcome"]
 
@@ -39,10 +40,17 @@ def tell_counts(entry: AuditEntry) -> str:
     return ", ".join(_say(counts, words))
 
 
-def say_counts(word: str, counts: Mapping[str, int], *, done: str = "") -> str:
+def say_counts(
+    word: str,
+    counts: Mapping[str, int],
+    *,
+    done: str = "",
+    skips: Mapping[str, int] = MappingProxyType({}),
+) -> str:
     """What an act that broke off did: `488 cancelled, 3 asked to abort, 12 skipped`.
 
-    `done`: another word for it.
+    `done`: another word for it. `skips`: those that were skipped by the code of their reason, which
+    is then told.
     """
     done = done or find_verb(word).done
     if word == "purge":  # by what the jobs were
@@ -51,8 +59,24 @@ def say_counts(word: str, counts: Mapping[str, int], *, done: str = "") -> str:
     names = ("done", "abort_requested", "skipped", "failed")
     there = {name: counts[name] for name in names if counts.get(name)}
     if "put_back" in counts:
-        return ", ".join([*_say_rescued(counts), *_say(_but_rescued(there), words)])
-    return ", ".join(_say(there, words))
+        return ", ".join([*_say_rescued(counts), *_say_skips(_but_rescued(there), words, skips)])
+    return ", ".join(_say_skips(there, words, skips))
+
+
+def _say_skips(
+    counts: Mapping[str, int], words: Mapping[str, str], skips: Mapping[str, int]
+) -> list[str]:
+    """As `_say`, with why where each is known."""
+    if sum(skips.values()) != counts.get("skipped", 0):
+        return _say(counts, words)
+    rest = {name: number for name, number in counts.items() if name not in {"skipped", "failed"}}
+    failed = {name: number for name, number in counts.items() if name == "failed"}
+    skipped = [
+        f"{number:,} skipped{': ' * bool(why)}{why}"
+        for code, number in skips.items()
+        for why in [say_skipped(code, number)]
+    ]
+    return [*_say(rest, words), *skipped, *_say(failed, words)]
 
 
 def _say_rescued(counts: Mapping[str, int]) -> list[str]:

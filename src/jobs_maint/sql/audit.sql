@@ -114,6 +114,11 @@ WHERE a.id = r.audit_id AND r.audit_id IN (
 RETURNING r.audit_id, r.channel, r.ts, r.total, a.actor_id, a.word, a.action, a.counts,
           a.started_at, a.outcome, a.items, a.error;
 
+-- name: count_skips (audit_id)
+-- The jobs that a set has left as they were, by the code of their reason.
+SELECT code, sum(cardinality(job_ids))::bigint AS jobs FROM jobs_maint_audit_items
+WHERE audit_id = %(audit_id)s AND outcome = 'skipped' GROUP BY code ORDER BY 2 DESC, 1;
+
 -- name: list_changed_by (audit_id)
 -- The jobs that an act has changed, by queue: those that wait now, and running ones that it asked to
 -- abort.

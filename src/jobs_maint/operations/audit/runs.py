@@ -47,10 +47,16 @@ async def take_lost_runs(conn: Conn) -> tuple[LostRun, ...]:
                 ),
                 error=row["error"] or "",
                 warnings=await _look_around(conn, row),
+                skips=await _count_skips(conn, row["audit_id"]),
             )
             for row in rows
         ]
     )
+
+
+async def _count_skips(conn: Conn, audit_id: int) -> dict[str, int]:
+    rows = await fetch_all(conn, load_queries("audit")["count_skips"], {"audit_id": audit_id})
+    return {row["code"]: row["jobs"] for row in rows}
 
 
 async def _look_around(conn: Conn, row: Mapping[str, Any]) -> tuple[str, ...]:
