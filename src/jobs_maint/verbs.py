@@ -148,8 +148,8 @@ def describe_state(status: str) -> str:
 
 
 _UNRECORDED = (
-    "is not recorded: its worker has no recorder, does not know this task, or could not store it "
-    "(its log says why)."
+    "is not recorded, or not stored yet: its worker has no recorder, does not know this task, or "
+    "could not store it (its log says why)."
 )
 _AWAITED = "is not stored yet: the job failed a moment ago. Ask again in a few seconds."
 NO_TRACEBACK = "No traceback was kept: of failures alike, the first 100 in an hour keep theirs."

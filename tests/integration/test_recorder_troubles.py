@@ -8,7 +8,9 @@ import contextlib
 import itertools
 import logging
 import os
+import re
 import signal
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -16,9 +18,10 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.support.waiting import wait_until
+from tests.support.waiting import until, wait_until
 
-from jobs_maint.actions import Actor, GetJob, ListErrors, RunDoctor
+from jobs_maint.actions import Actor, GetJob, ListErrors, ListWorkers, RunDoctor, ShowStats
+from jobs_maint.operations.following import list_told
 from jobs_maint.perform import perform
 from jobs_maint.recorder import connection
 from jobs_maint.recorder.beats import Introductions, send
@@ -26,6 +29,7 @@ from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.middleware import Recorder
 from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.thread import RecorderThread
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
@@ -121,6 +125,44 @@ def test_while_failures_cannot_be_stored_beats_go_on_and_nothing_is_said_to_be_s
         assert stored == [(number,) for number in range(1, 8)]
         thread.store(failure(8)).result(10)
     assert len(told(caplog, thread)) == 2
+
+
+async def test_errors_that_wait_in_a_worker_are_told_with_their_number_and_reason(
+    database_url, pool, conn
+):
+    async def list_said():
+        asked = (ListErrors(), ShowStats(), ListWorkers())
+        reports = [await perform(pool, ANA, action) for action in asked]
+        for report in reports:
+            assert report.unstored is None or report.unstored in " ".join(
+                render_text(report, width=2_000).split()
+            )
+        findings = (await perform(pool, ANA, RunDoctor())).findings
+        [doctor] = [found.sentence for found in findings if found.check == "recorder"]
+        return {*(report.unstored for report in reports), doctor}
+
+    await conn.execute(LOCKED[0])
+    with recording(lambda: connection.connect(database_url, {})) as thread:
+        for number in (1, 2):
+            thread.store(replace(failure(number), happened_at=time.monotonic() - 60))
+        there = "SELECT settings -> 'unstored' ->> 'waiting' FROM jobs_maint_workers"
+
+        async def waiting():
+            return await (await conn.execute(there)).fetchone() == ("2",)
+
+        await until(waiting, "the recorder tells it")
+        [said] = await list_said()
+        assert said.startswith(f"2 errors of worker 1 ({socket.gethostname()}, process ")
+        assert re.search(r"\) wait to be stored since \S+ \S+ UTC: .*\.", said)
+        assert [told.settings for told in await list_told(conn, MaintSettings())] == []
+        await conn.execute(LOCKED[1])
+
+        async def stored():
+            found = await conn.execute("SELECT settings ? 'unstored' FROM jobs_maint_workers")
+            return await found.fetchone() == (False,)
+
+        await until(stored, "it is over")
+        assert None in await list_said()
 
 
 async def test_a_failure_that_is_stored_minutes_later_has_the_time_at_which_it_happened(

@@ -61,7 +61,7 @@ def test_a_job_without_a_traceback_shows_that_of_one_that_failed_alike():
 
 def test_of_a_failed_job_without_a_record_each_reason_is_named():
     said = "its worker has no recorder, does not know this task, or could not store it (its log"
-    assert f"The error is not recorded: {said}" in show_job("failed")
+    assert f"The error is not recorded, or not stored yet: {said}" in show_job("failed")
 
 
 def test_a_job_given_up_says_why_first_and_then_which_worker_it_was():

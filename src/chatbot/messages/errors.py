@@ -17,7 +17,7 @@ from jobs_maint.errors import (
     SelectionExpired,
     WrongJobStatus,
 )
-from jobs_maint.models import Report, say_standby
+from jobs_maint.models import ErrorsReport, Report, StatsReport, WorkersReport, say_standby
 
 __all__ = [
     "add_note",
@@ -93,6 +93,8 @@ def add_note(message: Message, *line: Span | str) -> Message:
 
 
 def add_standby(message: Message, report: Report) -> Message:
-    """What was read on a standby says how old it is."""
+    """What was read on a standby says how old it is; errors that wait in workers are told."""
+    if isinstance(report, ErrorsReport | StatsReport | WorkersReport) and report.unstored:
+        message = add_note(message, sentence(cut(report.unstored, 600)))
     lag = report.standby_lag_seconds
     return message if lag is None else add_note(message, say_standby(lag))

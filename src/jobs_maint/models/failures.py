@@ -251,6 +251,8 @@ class ErrorsReport(Report, Standing):
     """Jobs that succeeded in the span; None where nothing failed, so nobody counted."""
     own_jobs: OwnJobs | None = None
     """Jobs of our own tasks in the one queue asked for, None where there are none."""
+    unstored: str | None = None
+    """Failures that live recorders hold and cannot store, in sentences."""
 
     def has_stopped(self, last: datetime) -> bool:
         return has_stopped(last, self.until or self.as_of, timedelta(seconds=self.since_seconds))

@@ -133,6 +133,8 @@ class WorkersReport(Report):
     """The queues (globs) in reach, where they are less than what was asked for."""
     jobs_not_shown: int = 0
     """As in `StuckReport`."""
+    unstored: str | None = None
+    """Failures that live recorders hold and cannot store, in sentences."""
 
     @property
     def counts(self) -> WorkerCounts:

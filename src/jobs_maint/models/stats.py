@@ -127,3 +127,5 @@ class StatsReport(Report, Standing):
     """Our tasks whose cron is empty, and of which no run is known."""
     silent_workers: tuple[WorkerView, ...] = ()
     """Those that are silent and in reach, where none is live."""
+    unstored: str | None = None
+    """Failures that live recorders hold and cannot store, in sentences."""

@@ -79,6 +79,12 @@ class Backlog:
         self._try_at = time.monotonic() + TRY_SECONDS
         return taken
 
+    def measure(self) -> tuple[int, int, float]:
+        """How many wait, how many were dropped since that was last told, and since when they do."""
+        waiting = [*self._held.copy(), *(failure for failure, _ in self._aside.copy())]
+        oldest = min((one.happened_at for one in waiting), default=time.monotonic())
+        return len(waiting), self._dropped, oldest
+
     def note_stored(self, number: int, refused: int) -> None:
         with self._lock:
             self._unsaved -= number - refused

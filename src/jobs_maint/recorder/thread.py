@@ -27,6 +27,7 @@ from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.store import FailureStore, Outcome
 from jobs_maint.recorder.troubles import Troubles
+from jobs_maint.recorder.untold import tell_unstored
 
 __all__ = ["RecorderThread"]
 
@@ -74,6 +75,7 @@ class RecorderThread(threading.Thread):
         self._last_beat = 0.0
         self._introductions = beats.Introductions()
         self._troubles = Troubles()
+        self._said_late = False
 
     def store(self, failure: Failure, *, at_once: bool = False) -> Waiting | None:
         """Hand over a failure; returns a future to wait for, or None when there is none.
@@ -292,6 +294,9 @@ class RecorderThread(threading.Thread):
         beats.send(conn, alive, seconds=self._beat_seconds)
         self._last_beat = time.monotonic()
         self._introductions.tell(conn, alive, self._last_beat)
+        self._said_late = tell_unstored(
+            conn, alive[0].worker_id, self.backlog, self._troubles.reason, told=self._said_late
+        )
         self._named = frozenset((w.worker_id, frozenset(w.jobs)) for w in alive)
         if not self._troubles and (count := self.backlog.take_dropped()):
             reason = self._store.take_refusal() or "too many at once"

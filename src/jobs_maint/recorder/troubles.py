@@ -20,6 +20,8 @@ class Troubles:
     def __init__(self) -> None:
         self._retry_at: dict[str, float] = {}
         self._told: set[str] = set()
+        self.reason = ""
+        """Why the last one began; empty where there is none."""
 
     def __bool__(self) -> bool:
         return bool(self._retry_at)
@@ -36,10 +38,11 @@ class Troubles:
         """`what` failed. Each reason is logged once until all works again."""
         what = CONNECTION if is_connection_lost(exc) else what
         self._retry_at[what] = time.monotonic() + pause
+        self.reason = describe_trouble(exc)
         reason = getattr(exc, "sqlstate", None) or type(exc).__name__
         if reason not in self._told:
             self._told.add(reason)
-            emit("jobs_maint.recorder_failed", logging.WARNING, reason=describe_trouble(exc))
+            emit("jobs_maint.recorder_failed", logging.WARNING, reason=self.reason)
 
     def end(self, what: str) -> bool:
         """`what` worked; returns whether that was the end of all troubles."""
@@ -49,4 +52,5 @@ class Troubles:
             self._retry_at.pop(one, None)
         if not self._retry_at:
             self._told.clear()
+            self.reason = ""
         return not self._retry_at

@@ -55,6 +55,20 @@ WHERE %(queues)s::text[] IS NULL OR given.settings ->> 'queue' = ANY (%(queues)s
 ON CONFLICT (one) DO UPDATE
     SET worker_id = excluded.worker_id, settings = excluded.settings, told_at = excluded.told_at;
 
+-- name: note_unstored (worker_id, waiting, dropped, late, reason)
+-- With a beat, while failures wait in the memory of the worker's process, or were dropped there.
+-- `late`: seconds since the oldest one.
+UPDATE jobs_maint_workers
+SET settings = CASE WHEN jsonb_typeof(settings) = 'object' THEN settings ELSE '{}' END
+               || jsonb_build_object('unstored', jsonb_build_object(
+                   'waiting', %(waiting)s::int, 'dropped', %(dropped)s::int, 'reason', %(reason)s::text,
+                   'since', now() - make_interval(secs => %(late)s)))
+WHERE worker_id = %(worker_id)s;
+
+-- name: clear_unstored (worker_id)
+UPDATE jobs_maint_workers SET settings = settings - 'unstored'
+WHERE worker_id = %(worker_id)s AND jsonb_typeof(settings) = 'object';
+
 -- name: say_goodbye (worker_id, left)
 -- A worker that ended. One that leaves a running job behind, whose end it could not store, keeps its
 -- row: it shows who had the job, and that no beat is to come. Its last beats may not name the job.

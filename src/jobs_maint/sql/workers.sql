@@ -76,9 +76,9 @@ FROM (
                          AND (w.queues IS NULL OR row.settings ->> 'queue' = ANY (w.queues)) THEN 3
                     WHEN w.live THEN 2 ELSE 1 END AS weight
         FROM {{workers}} JOIN jobs_maint_workers m ON m.worker_id = w.beaten_id
-        CROSS JOIN LATERAL (SELECT to_jsonb(m) -> 'settings' AS settings) AS row
+        CROSS JOIN LATERAL (SELECT to_jsonb(m) #- '{settings,unstored}' -> 'settings' AS settings) AS row
     ) AS told
-    WHERE jsonb_typeof(settings) = 'object'
+    WHERE jsonb_typeof(settings) = 'object' AND settings <> '{}'
 ) AS weighed
 WHERE weight = heaviest
 GROUP BY settings, weight
@@ -92,6 +92,16 @@ SELECT coalesce(has_table_privilege(to_regclass('jobs_maint_settings'), 'SELECT'
 -- What the last worker told that listens to the queue of its maintenance; it may have ended.
 SELECT settings, 1 AS workers, ARRAY[worker_id] AS sample
 FROM jobs_maint_settings WHERE jsonb_typeof(settings) = 'object';
+
+-- name: list_unstored
+-- Live workers whose process holds failures that it cannot store; the most first.
+SELECT m.worker_id, m.host, m.pid, m.queues, told.*
+FROM jobs_maint_workers m
+CROSS JOIN jsonb_to_record(coalesce(nullif(to_jsonb(m) #> '{settings,unstored}', 'null'), '{}'))
+    AS told (waiting int, dropped int, reason text, since timestamptz)
+WHERE told.waiting + told.dropped > 0
+  AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)
+ORDER BY told.waiting + told.dropped DESC, 1;
 
 -- name: get_awaited_since (seconds)
 -- From when on a failure without a record may still get one; null where no recorder is live.

@@ -29,6 +29,7 @@ from jobs_maint.operations.doctor.findings import (
 from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.operations.rescue.workers import list_workers
 from jobs_maint.operations.stats.queues import count_workers
+from jobs_maint.operations.unstored import find_unstored
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -59,6 +60,8 @@ _IF_SEVERAL_DEAD = (
     "`jobs-maint stuck` shows the jobs of those that are dead and when the rescue acts on them. "
     "Start other workers if nothing restarts these."
 )
+
+_ONCE_MENDED = "Mend what the sentence names: what waits is stored then. The worker's log has more."
 
 
 async def check_workers(conn: Conn, situation: Situation) -> Finding:
@@ -166,6 +169,8 @@ async def _list_silent(conn: Conn) -> list[dict[str, Any]]:
 
 
 async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    if unstored := await find_unstored(conn):
+        return warning("recorder", unstored, _ONCE_MENDED)
     params = {"newest": NEWEST_EVENTS, "most": MOST_FAILURES}
     found = await fetch_one(conn, load_queries("doctor")["count_recorded"], params)
     failed, fresh = found["failed"], found["fresh"]

@@ -12,6 +12,7 @@ from jobs_maint.operations.failures import acting, groups, newest
 from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.session import get_time
 from jobs_maint.operations.spans import cut_span
+from jobs_maint.operations.unstored import find_unstored
 
 __all__ = ["HANDLERS"]
 
@@ -52,9 +53,9 @@ async def list_errors(call: Call[ListErrors]) -> ErrorsReport:
     """What failed a moment ago is counted first, so that each group has its name."""
     asked = call.action
     await remember_groups(call.pool, passes=1)
-    return await read(
-        call,
-        lambda conn: groups.list_errors(
+
+    async def look(conn: Conn) -> ErrorsReport:
+        report = await groups.list_errors(
             conn,
             queue=asked.queue,
             since=asked.since,
@@ -65,8 +66,10 @@ async def list_errors(call: Call[ListErrors]) -> ErrorsReport:
             still_failed=True,
             scope=call.scope,
             rules=call.rules,
-        ),
-    )
+        )
+        return replace(report, unstored=await find_unstored(conn, call.scope))
+
+    return await read(call, look)
 
 
 HANDLERS: Handlers = {

@@ -42,6 +42,7 @@ from jobs_maint.operations.rescue.noting import note_hours
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.rescue.speaking import SEVERAL
 from jobs_maint.operations.selections import freeze_words
+from jobs_maint.operations.unstored import find_unstored
 from jobs_maint.settings import MaintSettings
 
 __all__ = ["HANDLERS"]
@@ -61,7 +62,11 @@ async def list_stuck(call: Call[ListStuck]) -> StuckReport:
 
 
 async def list_workers(call: Call[ListWorkers]) -> WorkersReport:
-    return await read(call, lambda conn: workers.list_workers(conn, call.settings, call.scope))
+    async def look(conn: Conn) -> WorkersReport:
+        report = await workers.list_workers(conn, call.settings, call.scope)
+        return replace(report, unstored=await find_unstored(conn, call.scope))
+
+    return await read(call, look)
 
 
 async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:

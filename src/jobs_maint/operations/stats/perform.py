@@ -14,6 +14,7 @@ from jobs_maint.operations.failures.groups import list_errors
 from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.failures.states import count_news
 from jobs_maint.operations.stats.queues import get_stats
+from jobs_maint.operations.unstored import find_unstored
 
 __all__ = ["HANDLERS"]
 
@@ -25,6 +26,7 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
 
     async def look(conn: Conn) -> StatsReport:
         report = await get_stats(conn, queue=queue, settings=call.settings, scope=call.scope)
+        report = replace(report, unstored=await find_unstored(conn, call.scope))
         hour = timedelta(hours=1)
         if any(one.failed_last_hour for one in report.queues):
             news = await count_news(conn, report.as_of - hour, queue, call.scope)
