@@ -32,6 +32,7 @@ from jobs_maint.actions import (
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.models import ErrorGroup, IncidentKind
 from jobs_maint.operations.digest.summary import sort_by_news
+from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.perform import perform
 from jobs_maint.render import build_data, render_text
 from jobs_maint.settings import MaintSettings
@@ -501,3 +502,20 @@ async def test_stuck_jobs_are_told_as_they_are_not_as_the_watch_saw_them_last(po
     text = render_digest(report, "/jobs").text
     assert "stuck" not in text.splitlines()[0]
     assert "calm at" in text
+
+
+@pytest.mark.parametrize("counted", [True, False])
+async def test_an_error_is_new_in_one_digest_alone_however_soon_the_next_one_comes(
+    pool, conn, make_job, counted
+):
+    for ago in (40, 4):
+        await make_job(
+            status="failed", queue="mail", task="app.mail", error="boom",
+            finished_ago=timedelta(seconds=ago),
+        )  # fmt: skip
+        if counted:
+            await collect_groups(conn)
+    [group] = (await ask(pool, ShowDigest(since=timedelta(seconds=10)))).groups
+    assert (group.count, group.state) == (1, "ongoing")
+    [group] = (await ask(pool, ShowDigest(since=timedelta(seconds=60)))).groups
+    assert (group.count, group.state) == (2, "new")

@@ -24,8 +24,6 @@ def known(first, last, returned=None, quiet=None):
         (None, HOUR, (9, 2), ("rising", None)),
         (None, None, (0, 2), ("quiet", None)),
         (known(HOUR, 2 * HOUR), HOUR, (3, 0), ("new", None)),
-        # Its error is of the last second before the span, the end of its job is in it.
-        (known(-HOUR / 3600, HOUR), HOUR / 36000, (3, 0), ("new", None)),
         (known(-9 * DAY, 2 * HOUR), HOUR, (3, 0), ("ongoing", None)),
         (known(-9 * DAY, 2 * HOUR), HOUR, (9, 2), ("rising", None)),
         (known(-9 * DAY, 2 * HOUR, HOUR, 6 * DAY), HOUR, (3, 0), ("regressed", 6 * DAY)),
@@ -44,3 +42,23 @@ def test_the_state_of_a_group_in_a_span(group, first, counts, state):
     )
     quiet = None if state[1] is None else state[1].total_seconds()
     assert (found, seconds) == (state[0], quiet)
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (-SECOND, "new"),  # the end of its job is in the span
+        (20 * SECOND, "ongoing"),  # it failed before, a moment ago
+    ],
+)
+@pytest.mark.parametrize("back", [False, True])
+def test_it_is_new_or_back_in_one_span_alone_however_short_they_are(back, error, state):
+    group = known(-9 * DAY, HOUR, -SECOND, 6 * DAY) if back else known(-SECOND, HOUR)
+    first = max(SINCE, SINCE + error)
+    found, _ = get_group_state(
+        group, since=SINCE, count=1, count_before=0, first_at=first, error_at=SINCE + error
+    )
+    assert found == ("regressed" if back and state == "new" else state)

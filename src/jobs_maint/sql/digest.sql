@@ -145,6 +145,7 @@ ORDER BY until DESC LIMIT 500;
 -- `unused`: a worker that died between a record and the end of its job left that job running; the
 -- record `worker_lost` of the same attempt says what became of it.
 -- `slots`: at most twelve, up to `slots_end`; what is before the first or after that counts as well.
+-- `error_at`: when the first error was raised, which is just before the end of its job.
 -- `aliases`: fingerprints under an older rule, each with the one in `mains` that stands for it.
 -- More than `alike` groups of one task and type become one, with the message of the largest of
 -- them. At most `limit` rows are returned, each with the sums over all, and with the message of its
@@ -182,12 +183,12 @@ WITH span AS (
       AND (kind = 'worker_lost' OR (job_id, attempt) NOT IN (
           SELECT job_id, attempt FROM records WHERE kind = 'worker_lost'))
 ), failed AS (
-    SELECT job_id, at, queue_name, task_name, exception_type, record_id, fingerprint,
+    SELECT job_id, at, queue_name, task_name, exception_type, record_id, fingerprint, failed_at,
            true AS recorded, false AS gone
     FROM plain
     UNION ALL
     SELECT e.job_id, e.at, j.queue_name, j.task_name, f.exception_type, f.id,
-           coalesce(f.fingerprint, '-'), f.kind IS NOT NULL, false
+           coalesce(f.fingerprint, '-'), f.failed_at, f.kind IS NOT NULL, false
     FROM others e
     JOIN procrastinate_jobs j ON j.id = e.job_id
     LEFT JOIN LATERAL (
@@ -200,7 +201,7 @@ WITH span AS (
         FROM procrastinate_events s WHERE s.job_id = e.job_id), '-infinity')
     UNION ALL
     SELECT f.job_id, f.failed_at, f.queue_name, f.task_name, f.exception_type, f.record_id,
-           f.fingerprint, true, true
+           f.fingerprint, f.failed_at, true, true
     FROM unused f
     WHERE NOT EXISTS (
         SELECT 1 FROM procrastinate_jobs j WHERE j.id = f.job_id
@@ -226,6 +227,7 @@ WITH span AS (
            count(*) FILTER (WHERE at < %(since)s) AS count_before,
            count(*) FILTER (WHERE at >= %(since)s AND gone) AS deleted,
            min(at) FILTER (WHERE at >= %(since)s) AS first_at, max(at) AS last_at,
+           min(failed_at) FILTER (WHERE at >= %(since)s) AS error_at,
            coalesce(max(record_id) FILTER (WHERE NOT gone), max(record_id)) AS record_id,
            max(job_id) FILTER (WHERE record_id IS NULL) AS job_id,
            count(*) FILTER (WHERE slot = 1) AS s1, count(*) FILTER (WHERE slot = 2) AS s2,
@@ -244,7 +246,7 @@ WITH span AS (
     SELECT task, exception_type, CASE WHEN NOT many THEN fingerprint END AS fingerprint,
            bool_or(recorded) AS recorded, sum(count)::bigint AS count,
            sum(count_before)::bigint AS count_before, sum(deleted)::bigint AS deleted, min(first_at) AS first_at,
-           max(last_at) AS last_at, count(*) AS unlike, count(*) FILTER (WHERE count > 0) AS unlike_now,
+           min(error_at) AS error_at, max(last_at) AS last_at, count(*) AS unlike, count(*) FILTER (WHERE count > 0) AS unlike_now,
            max(record_id) FILTER (WHERE place = 1 OR NOT many) AS record_id,
            max(job_id) FILTER (WHERE place = 1 OR NOT many) AS job_id,
            sum(s1)::bigint AS s1, sum(s2)::bigint AS s2, sum(s3)::bigint AS s3,
@@ -253,8 +255,8 @@ WITH span AS (
            sum(s10)::bigint AS s10, sum(s11)::bigint AS s11, sum(s12)::bigint AS s12
     FROM counted GROUP BY 1, 2, 3
 ), shown AS (
-    SELECT task, exception_type, fingerprint, recorded, count, count_before, deleted, first_at, last_at, unlike,
-           unlike_now, job_id, record_id,
+    SELECT task, exception_type, fingerprint, recorded, count, count_before, deleted, first_at, error_at,
+           last_at, unlike, unlike_now, job_id, record_id,
            ARRAY[s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12] AS slots,
            sum(count) OVER ()::bigint AS all_failed, sum(count_before) OVER ()::bigint AS all_before,
            count(*) OVER () AS all_groups,

@@ -173,7 +173,7 @@ WITH failed AS (
                 THEN main END AS fingerprint, count(*) AS count,
            CASE WHEN %(texts)s THEN count(DISTINCT main) ELSE 1 END AS unlike,
            min(queue_name) AS queue, count(DISTINCT queue_name) AS queues,
-           min(failed_at) AS first_at, max(failed_at) AS last_at,
+           min(failed_at) AS first_at, max(failed_at) AS last_at, min(error_at) AS error_at,
            (array_agg(id ORDER BY failed_at DESC NULLS LAST, id DESC))[:%(most_ids)s] AS job_ids,
            (array_agg(record_id ORDER BY failed_at DESC NULLS LAST, id DESC))[1] AS record_id,
            count(*) FILTER (WHERE queueing_lock IS NULL)

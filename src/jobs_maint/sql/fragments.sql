@@ -172,7 +172,7 @@ coalesce((
 -- none. `until`: one that failed before it and again since is among them, with what it failed with
 -- before.
 SELECT j.id, j.queue_name, j.task_name, j.attempts, j.queueing_lock, ended.at AS failed_at,
-       f.kind, f.exception_type, f.message, f.fingerprint, f.id AS record_id,
+       f.kind, f.exception_type, f.message, f.fingerprint, f.id AS record_id, f.failed_at AS error_at,
        (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s)) AS reached
 FROM procrastinate_jobs j
 CROSS JOIN LATERAL {{last_failure}} AS ended

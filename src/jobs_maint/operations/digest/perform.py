@@ -33,6 +33,7 @@ from jobs_maint.operations.digest.windows import (
     open_window,
 )
 from jobs_maint.operations.failures.grouping import Window
+from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.incidents.reach import leave_out_digests
 
 __all__ = ["HANDLERS"]
@@ -40,6 +41,7 @@ __all__ = ["HANDLERS"]
 
 async def show_digest(call: Call[ShowDigest]) -> DigestReport:
     asked, how = call.action, Summing(call.settings, call.rules)
+    await remember_groups(call.pool, passes=1)
     return await read(
         call,
         lambda conn: summarise_now(
@@ -57,6 +59,7 @@ async def open_digest(call: Call[OpenDigest]) -> DigestReport | None:
     if window is None:
         return None
     wanted = Window(window.since, window.until, asked.queues, asked.tasks)
+    await remember_groups(call.pool, passes=1)  # what is not remembered yet is new once more
     how = Summing(call.settings, call.rules, asked.groups)
     try:
         report = await read(call, lambda conn: summarise(conn, how, wanted))

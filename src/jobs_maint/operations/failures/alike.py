@@ -94,7 +94,7 @@ async def group_failed_jobs(
         for row in rows
     ]  # fmt: skip
     groups = [
-        _remember(_group(row, text), one, as_of, since)
+        _remember(_group(row, text), one, as_of, since, row["error_at"])
         for row, text, one in zip(rows, shown, known_of, strict=True)
         if row["reached"]
     ]
@@ -149,7 +149,11 @@ def _group(row: Mapping[str, Any], message: str) -> FailedGroup:
 
 
 def _remember(
-    group: FailedGroup, known: Known | None, as_of: datetime, since: datetime
+    group: FailedGroup,
+    known: Known | None,
+    as_of: datetime,
+    since: datetime,
+    error_at: datetime | None,
 ) -> FailedGroup:
     if known is None:
         return group
@@ -157,8 +161,9 @@ def _remember(
     first_at = group.first_at if group.first_at is not None and group.first_at >= since else None
     count = group.count if lately else 0
     state, quiet_seconds = get_group_state(
-        known, since=since, count=count, count_before=group.count, first_at=first_at
-    )
+        known, since=since, count=count, count_before=group.count, first_at=first_at,
+        error_at=error_at if first_at is not None else None,
+    )  # fmt: skip
     return replace(group, state=state, quiet_seconds=quiet_seconds, **known.told(as_of))
 
 

@@ -169,6 +169,7 @@ def _group(row: Mapping[str, Any], window: Window, known: Known | None, slots: i
         count=row["count"],
         count_before=row["count_before"],
         first_at=first,
+        error_at=row["error_at"],
     )
     if not row["recorded"] and state == "new":
         state = None  # nobody knows

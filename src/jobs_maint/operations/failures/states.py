@@ -33,8 +33,6 @@ of clocks: a nightly task that fails each night does not come back each night.""
 MOST_OF_A_KIND = 50
 """Groups of one task and exception type; beyond that their texts say nothing and are folded."""
 _MARKS = ("taken_by", "taken_at", "muted_until", "muted_above")
-SAME = timedelta(minutes=1)
-"""A job's end is stored so much after its error, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,29 +158,31 @@ def get_group_state(
     count: int,
     count_before: int,
     first_at: datetime | None,
+    error_at: datetime | None = None,
 ) -> tuple[str, float | None]:
     """`new`, `regressed`, `rising`, `ongoing` or `quiet`; and how long it was quiet before.
 
-    `first_at`: its first failure since `since`. What is not remembered is new where the span
-    before has none of it.
+    `first_at`: its first failure since `since`, and `error_at`: when that error was raised, which
+    is just before the end of its job. What is not remembered is new where the span before has none
+    of it.
     """
     trend = get_trend(count, count_before)
     if trend == "gone":
         return "quiet", None
     if known is None:
         return {"new": "new", "rising": "rising"}.get(trend, "ongoing"), None
-    if _is_first(known.first_at, since, first_at):
+    if _is_first(known.first_at, since, error_at):
         return "new", None
-    if known.returned_at is not None and _is_first(known.returned_at, since, first_at):
+    if known.returned_at is not None and _is_first(known.returned_at, since, error_at):
         return "regressed", known.quiet_seconds
     if first_at is not None and first_at - known.last_at >= QUIET:
         return "regressed", (first_at - known.last_at).total_seconds()  # not collected yet
     return "rising" if trend == "rising" else "ongoing", None
 
 
-def _is_first(at: datetime, since: datetime, first_at: datetime | None) -> bool:
+def _is_first(at: datetime, since: datetime, error_at: datetime | None) -> bool:
     """Whether the error of this time is in the span: its job's end may be, and it just before."""
-    return at >= since or (first_at is not None and abs(first_at - at) < SAME)
+    return at >= since or (error_at is not None and error_at <= at)
 
 
 async def list_aliases(conn: Conn) -> Mapping[str, str]:
