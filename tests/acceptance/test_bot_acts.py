@@ -276,6 +276,15 @@ async def test_stop_of_a_run_in_a_process_that_may_be_gone_says_where_its_end_is
         assert (OPERATOR, "stop", "done") in await audited(conn)
 
 
+async def test_a_stop_that_comes_late_is_told_in_a_sentence_where_the_end_stands(pool):
+    async with open_bot(pool) as (slack, bot):
+        [told] = await press(slack, bot, OPERATOR, OPS, "jobs_stop:1", "1")
+        assert as_text(told, 200) == (
+            "🟡 This had ended before Stop was pressed; how it ended stands in the message that "
+            "has the button."
+        )
+
+
 # --- undo, purge, dry run -------------------------------------------------------------------------
 
 

@@ -137,11 +137,11 @@ async def test_what_stays_is_told_before_and_after(at_terminal, make_job):
 
 
 async def test_when_every_job_would_stay_nothing_is_asked(at_terminal, make_job):
-    await make_job(status="failed", queueing_lock="daily")
+    job = await make_job(status="failed", queueing_lock="daily")
     await make_job(queueing_lock="daily")
     with at_terminal("retry", "--all") as terminal:
         assert terminal.end() == 4
-    assert "The 1 job of default cannot be retried now." in terminal.text
+    assert f"Job {job} of default cannot be retried now." in terminal.text
     assert "[y/N]" not in terminal.text
 
 

@@ -180,9 +180,34 @@ def test_what_is_wrong_at_the_end_comes_before_the_failures_with_its_day_and_who
     again = lines_of(samples._night(), incidents=(replace(none, times=2),))
     assert "Incident I-12 from 11:46 UTC, came 2 times: nobody is on it." in again
     assert any(one.endswith("the purge of old jobs is overdue; ana is on it.") for one in lines)
-    assert "[Show 57 failures] [Show 2 incidents]" in lines
+    assert "[Show 57 failures] [Show incidents]" in lines
     group = next(one for one in KINDS if one.kind is IncidentKind.GROUP)
     assert lines_of(samples._night(), incidents=(group,))[0].startswith("🔴 57 failures in")
+
+
+def test_a_group_says_what_became_of_its_jobs_as_the_headline_does():
+    done = {"failed_now": 0, "retried_since": 57, "succeeded_since": 57}
+    groups = tuple(replace(one, failed_now=0) for one in samples._night().groups if one.count)
+    report = replace(samples._night(groups=groups), **done)
+    [first, *lines] = lines_of(report)
+    assert first.endswith("All jobs have succeeded since.")
+    assert "37  deliver_webhook  ConnectTimeout, new, succeeded since" in lines
+    thread = "\n".join(shown(one) for one in render_thread(report, "/jobs"))
+    assert thread.count("succeeded since") == len(groups)
+    some = replace(groups[0], failed_now=30)
+    lines = lines_of(replace(report, groups=(some,), failed_now=30, succeeded_since=5))
+    line = "37  deliver_webhook  ConnectTimeout, new, 30 failed now, 7 retried or cancelled since"
+    assert line in lines
+
+
+def test_its_button_opens_the_incidents_without_a_number_that_the_list_would_not_have():
+    ended = replace(over(KINDS[0]), resolved_at=samples.ago(5))
+    report = samples._night(incidents=(ended,))
+    assert "[Show 57 failures] [Show incidents]" in lines_of(report)
+    week = replace(report, since=report.until - timedelta(days=7))
+    values = [one["value"] for block in render_digest(week, "/jobs").blocks
+              for one in block.get("elements", ()) if block["type"] == "actions"]  # fmt: skip
+    assert "incidents --since 7d" in values
 
 
 DEALT = {"failed_now": 0, "retried_since": 27, "succeeded_since": 27, "deleted_since": 3}

@@ -220,7 +220,9 @@ def test_a_few_groups_are_listed_and_the_rest_adds_up():
          "🟡 None of these jobs can be rescued now."),
         (replace(RETRY, count=2), "🟡 None of the 2 jobs of webhook can be retried now."),
         (replace(RETRY, count=1, skips=(replace(LOCK, count=1),)),
-         "🟡 The 1 job of webhook cannot be retried now."),
+         "🟡 Job 4713 of webhook cannot be retried now."),
+        (replace(RETRY, count=1, skips=(replace(LOCK, count=1, sample=()),)),
+         "🟡 1 job of webhook cannot be retried now."),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("dry_run", [True, False])

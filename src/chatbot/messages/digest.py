@@ -10,6 +10,7 @@ from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
 from chatbot.messages.digest_words import list_late, tell_more, tell_verdict
 from chatbot.messages.group_names import name_errors
+from chatbot.messages.groups import say_settled
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.own import tell_own
 from chatbot.messages.packer import pack
@@ -134,6 +135,8 @@ def _dot(report: DigestReport) -> str:
 def _group(group: ErrorGroup, error: str, before: str, report: DigestReport) -> Line:
     line: list[Span | str] = [bold(f"{group.count:,}"), f"  {short_task(group.task)}  {error}"]
     line += _trend(group, before, report)
+    if settled := say_settled(group, report):
+        line.append(f", {settled}")
     if group.taken_by is not None:
         line.append(f", {one_line(say_person(group.taken_by), 60)} is on it")
     if group.muted_until is not None or group.muted_above is not None:
@@ -183,9 +186,9 @@ def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbook
     if late := list_late(report.queues):
         label = f"Show queue {name_queue(late[0].queue)}"
         row.append(Button(label, ShowStats(late[0].queue).words()))
-    if there := sum(one.is_open for one in report.incidents):
-        label = f"Show {count(there, 'incident')}"
-        row.append(Button(label, ListIncidents().words()))
+    if report.incidents:  # without a number: the list is of all queues, and of then
+        since = max(ListIncidents().since, report.until - report.since)
+        row.append(Button("Show incidents", ListIncidents(since).words()))
     return [*row, *link_runbooks(runbooks, [group.task for group in shown])]
 
 

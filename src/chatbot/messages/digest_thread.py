@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from chatbot.messages.digest import list_errors_of, name_ends, say_maintenance
 from chatbot.messages.group_names import name_errors
@@ -13,7 +13,7 @@ from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragr
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.stats import draw_queues
 from chatbot.messages.words import count, say_span, short_task
-from jobs_maint.models import DigestReport, ErrorGroup, ErrorsReport, count_reasons
+from jobs_maint.models import DigestReport, ErrorGroup, ErrorsReport, Standing, count_reasons
 from jobs_maint.render import say_expiring, sort_queues
 
 __all__ = ["render_thread"]
@@ -47,6 +47,7 @@ def _render_groups(
         until=report.until,
         queues=asked.queues,
         tasks=asked.tasks,
+        **{one.name: getattr(report, one.name) for one in fields(Standing)},
     )
     before = say_span(as_errors.since_seconds)[1]
     items = [render_group(one, as_errors, before, runbooks, with_buttons=True) for one in there]

@@ -41,7 +41,10 @@ LONGEST = 1_500
 def render_error(
     error: JobsMaintError, command: str, typed: str, *, suggestion: str | None = None
 ) -> Message:
-    """`typed`: the words as received; `suggestion`: words that a button offers to run instead."""
+    """`typed`: the words as received; `suggestion`: words that a button offers to run instead.
+
+    A button without words was not typed: there is nothing to quote.
+    """
     text = sentence(cut(str(error), LONGEST))
     head, _, rest = text.partition("; ")
     usual = isinstance(error, _CHANGED_NOTHING)
@@ -52,8 +55,9 @@ def render_error(
     if suggestion:
         label = cut(f"Run {command} {suggestion}", 75)
         parts.append(buttons(Button(label, suggestion)))
-    note: Line = [code(cut(f"{command} {typed}".strip(), 300))]
-    parts.append(context([*note, " · nothing was changed"] if usual else note))
+    if typed:
+        note: Line = [code(cut(f"{command} {typed}", 300))]
+        parts.append(context([*note, " · nothing was changed"] if usual else note))
     return pack(parts)
 
 

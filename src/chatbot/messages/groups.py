@@ -41,10 +41,10 @@ from chatbot.messages.words import (
     short_task,
 )
 from jobs_maint.actions import GetJob, ListErrors, escape_glob
-from jobs_maint.models import LARGEST_LIMIT, ErrorGroup, ErrorsReport
+from jobs_maint.models import LARGEST_LIMIT, ErrorGroup, ErrorsReport, Standing
 from jobs_maint.render import UNTIL_IN_FUTURE, say_state
 
-__all__ = ["MESSAGES", "render_errors", "render_group"]
+__all__ = ["MESSAGES", "render_errors", "render_group", "say_settled"]
 
 PER_PAGE = 10
 LONGEST_WORDS = 1_500
@@ -139,8 +139,8 @@ def render_group(
     if group.sample_job_id is not None:
         start = " · " if facts else ""
         facts += [f"{start}{'e.g. ' * (group.count > 1)}job ", code(str(group.sample_job_id))]
-    if group.failed_now is not None and group.failed_now != group.count:
-        facts.append(f"{' · ' if facts else ''}{_settled(group, group.failed_now)}")
+    if settled := say_settled(group, report):
+        facts.append(f"{' · ' if facts else ''}{settled}")
     parts = [divider(), paragraph(line, pre=describe_error(group))]
     if known := tell_memory(group, report.as_of):
         facts = [*known, " · ", *facts] if facts else known
@@ -153,14 +153,22 @@ def render_group(
     return parts
 
 
-def _settled(group: ErrorGroup, failed_now: int) -> str:
-    """What became of the jobs: of one that is gone nobody knows whether it was retried before."""
+def say_settled(group: ErrorGroup, report: Standing) -> str:
+    """What became of the jobs of one of the groups of `report`; empty where all are failed now.
+
+    Of one that is gone nobody knows whether it was retried before.
+    """
+    if group.failed_now is None or group.failed_now == group.count:
+        return ""
+    failed_now, became = group.failed_now, "retried or cancelled"
+    if report.all_succeeded:
+        became = "succeeded"
     others = group.count - failed_now - group.deleted
     if not failed_now and not group.deleted:
-        return "retried or cancelled since"
+        return f"{became} since"
     if not failed_now and others <= 0:
         return f"{'its job was' if group.count == 1 else 'their jobs were'} deleted since"
-    since = [(group.deleted, "deleted"), (others, "retried or cancelled")]
+    since = [(group.deleted, "deleted"), (others, became)]
     told = [f"{jobs:,} {became}" for jobs, became in since if jobs > 0]
     parts = [f"{failed_now:,} failed now"] * bool(failed_now) + told
     return f"{', '.join(parts)}{' since' * bool(told)}"

@@ -299,8 +299,8 @@ def _render_impossible(preview: Preview, command: str, asked: Asked) -> Message:
     done = find_verb(preview.verb).done
     head = f"None of the {count(preview.count, 'job')}{where} can be {done} now."
     if preview.count == 1:
-        job = f"Job {asked.job_ids[0]}" if len(asked.job_ids) == 1 else "The 1 job"
-        head = f"{job}{where} cannot be {done} now."
+        ids = [*asked.job_ids, *(job_id for skip in preview.skips for job_id in skip.sample)]
+        head = f"{f'Job {ids[0]}' if ids else '1 job'}{where} cannot be {done} now."
     lines: list[Line] = [["🟡 ", bold(head)], *_stays(preview, asked)]
     if preview.remain:
         lines.append(tell_remain(preview.remain, preview.count))

@@ -105,7 +105,8 @@ def _headline(preview: Preview) -> str:
         return f"{count_noun(preview.count, 'job')}{where} would be {done}."
     if not preview.expected:
         if preview.count == 1:
-            return f"The 1 job{where} cannot be {done} now."
+            ids = [job_id for skip in preview.skips for job_id in skip.sample]
+            return f"{f'Job {ids[0]}' if ids else '1 job'}{where} cannot be {done} now."
         return f"None of the {count_noun(preview.count, 'job')}{where} can be {done} now."
     return f"{preview.expected:,} of {count_noun(preview.count, 'job')}{where} would be {done}."
 

@@ -38,7 +38,11 @@ async def stop_run(call: Call[StopRun]) -> str:
     async with call.pool.connection() as conn, transaction(conn):
         run = await runs.ask_to_stop(conn, call.action.audit_id)
         if run is None:
-            raise SelectionExpired("This has already ended; there is nothing to stop.", why="ended")
+            raise SelectionExpired(
+                "This had ended before Stop was pressed; how it ended stands in the message that "
+                "has the button.",
+                why="ended",
+            )
         elapsed = time.monotonic() - begun
         await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
     own = (run.actor_kind, run.actor_id) == (call.actor.kind, call.actor.id)
