@@ -176,7 +176,7 @@ async def test_a_muted_incident_is_silent_in_its_thread_and_its_message_stays_tr
         assert off.text.startswith(f"✅ I-1 is not muted any more, says <@{OPERATOR}>.")
         await see(watch, 1)
         assert [one.partition("  ")[2] for one in replies(slack)[len(told) :]] == [
-            f"<@{OPERATOR}> ended the mute."
+            f"<@{OPERATOR}> unmuted it."
         ]
 
 

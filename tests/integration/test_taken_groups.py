@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.locks import wait_for_waiting
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_thread import render_entries
 from chatbot.messages.result import render_result
+from chatbot.watching.threads import is_silent
 from jobs_maint.actions import (
     Actor,
     Grant,
@@ -27,6 +29,7 @@ from jobs_maint.actions import (
     TakeIncident,
     WatchIncidents,
 )
+from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import IncidentKind
 from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.perform import perform
@@ -107,9 +110,12 @@ async def test_what_is_said_of_one_is_said_of_the_other(pool, fail):
     one, (message, shell, slack), _ = await incident(pool)
     groups, in_shell, in_slack = await errors(pool)
     assert one.muted_until == groups[HOOK].muted_until is not None
-    for text in (message, slack, in_slack):
-        assert "uted until " in text
-    assert "muted until" in shell
+    for text in (message, slack):
+        assert "Muted by ada until " in text
+        assert f": no new message about this. mute {name} --off ends that." in text
+    assert "muted until " in in_slack
+    assert f"(jobs-maint mute {name} --off ends that)" in shell
+    assert "muted by slack:U0ADA (ada) until" in shell
     assert "muted until" in in_shell
     await perform(pool, ADA, MuteIncident(1, None))
     assert (await errors(pool))[0][HOOK].muted_until is None
@@ -118,8 +124,8 @@ async def test_what_is_said_of_one_is_said_of_the_other(pool, fail):
     assert (await errors(pool))[0][HOOK].muted_until == one.muted_until
     await perform(pool, ADA, MuteGroup(name, None, 500))
     _, (message, shell, _), data = await incident(pool)
-    assert "Muted until it fails more than 500 times an hour." in message
-    assert "muted up to 500 failures an hour" in shell
+    assert "Muted by ada until it fails more than 500 times an hour. mute" in message
+    assert "muted by slack:U0ADA (ada) up to 500 failures an hour" in shell
     assert json.loads(data)["open"][0]["facts"]["muted_above"] == 500
     await see(pool)
     assert "more than 500 times" in (await incident(pool))[1][0]
@@ -185,7 +191,7 @@ async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
     await see(pool, 2)
     mail = (await errors(pool))[0][MAIL].name
     also = f"Also: ValueError in mail is new: 4 failures in the last hour ({mail})"
-    assert f"{also}." in (await incident(pool))[1][0]
+    assert f"{also}, nobody is on it (take {mail})." in (await incident(pool))[1][0]
     await perform(pool, BOB, TakeGroup(mail))
     await see(pool)
     one, (message, shell, _), _ = await incident(pool)
@@ -194,7 +200,7 @@ async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
     assert f"{also}; taken by slack:U0BOB (bob)." in shell
     await perform(pool, BOB, MuteGroup(mail, hours(1)))
     await see(pool)
-    assert f"{also}, bob is on it, muted." in (await incident(pool))[1][0]
+    assert f"{also}, bob is on it, muted by bob until " in (await incident(pool))[1][0]
 
     await perform(pool, BOB, TakeGroup(mail, drop=True))
     await perform(pool, ADA, TakeIncident(1, drop=True))
@@ -205,6 +211,53 @@ async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
     await perform(pool, BOB, TakeIncident(1, drop=True))
     groups, *_ = await errors(pool)
     assert (groups[HOOK].taken_by, groups[MAIL].taken_by) == (None, ADA.label)
+
+
+async def test_who_mutes_one_of_several_is_led_to_what_ends_that_and_the_others_are_told(
+    pool, conn, fail
+):
+    """Also whoever reaches a part of them alone."""
+    await fail(HOOK, 6)
+    await fail(MAIL)
+    for table in ("procrastinate_jobs", "jobs_maint_failures"):
+        await conn.execute(f"UPDATE {table} SET queue_name = 'mail' WHERE task_name = %s", (MAIL,))
+    await see(pool, 2)
+    groups, *_ = await errors(pool)
+    hook, mail = groups[HOOK].name, groups[MAIL].name
+    cat = Actor("slack", "U0CAT", "cat", "C1", (Grant(Role.OPERATOR, queues=("web",)),))
+    assert (await incident(pool))[0].subject == hook
+    with pytest.raises(InvalidRequest, match=f"to mute the error of yours type: mute {hook} --for"):
+        await perform(pool, cat, MuteIncident(1))
+    await perform(pool, cat, MuteGroup(hook, hours(2)))
+    [change] = (await see(pool)).changes
+    one, (message, shell, slack), _ = await incident(pool)
+    assert (one.subject, one.muted_until) == (mail, None)
+    assert render_incident(change.incident, one.seen_at).text.startswith("🔴 ValueError in mail")
+    also = f"hook is new: 6 failures in the last hour ({hook})"
+    for text in (message, slack):
+        assert re.search(
+            rf"{re.escape(also)}, muted by cat until .* \(mute {hook} --off ends that\)\.", text
+        )
+    assert re.search(rf"muted by .*cat\) until .* \(jobs-maint mute {hook} --off", shell)
+    told = render_entries(one, one.history, one.seen_at).text
+    assert re.search(rf"<@U0CAT> muted {hook}\.\n.*What remains: the error ValueError in m", told)
+
+    await perform(pool, BOB, MuteGroup(mail, hours(1)))
+    await perform(pool, EVE, MuteIncident(1, hours(3)))
+    await see(pool)
+    one, (message, *_), _ = await incident(pool)
+    assert is_silent(one, one.seen_at)
+    assert f"no new message about this. mute {one.subject} --off ends that." in message
+    assert message.count("uted by eve until ") == 2
+    assert render_entries(one, one.history, one.seen_at).text.count("<@U0EVE> muted it.") == 1
+    with pytest.raises(InvalidRequest) as refused:
+        await perform(pool, cat, MuteIncident(1, None))
+    assert refused.value.suggestion == f"mute {hook} --off"
+    await perform(pool, cat, MuteGroup(hook))
+    await see(pool)
+    one, (message, *_), _ = await incident(pool)
+    assert (one.subject, is_silent(one, one.seen_at)) == (hook, False)
+    assert f"({mail}), muted by eve until " in message
 
 
 async def test_a_message_says_one_thing_of_who_is_on_it_while_somebody_takes_it_over(

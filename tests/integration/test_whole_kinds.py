@@ -7,6 +7,7 @@ import itertools
 import pytest
 from tests.support.history import days, hours, minutes
 
+from chatbot.messages.incident import render_incident
 from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
@@ -210,6 +211,8 @@ async def test_what_is_said_of_the_whole_is_said_of_the_incident_of_each_of_its_
     await ask(pool, MuteGroup(WHOLE, hours(3)))
     _, [one, other], _ = await see()
     assert one.muted_until < other.muted_until
+    for incident, name in ((one, one.subject), (other, WHOLE)):
+        assert f"mute {name} --off ends that." in render_incident(incident, incident.seen_at).text
     with pytest.raises(InvalidRequest, match=WHOLE) as refused:
         await ask(pool, MuteIncident(other.id, None))
     assert refused.value.suggestion == f"mute {WHOLE} --off"

@@ -225,7 +225,7 @@ VALUES = {
 FACTS = {
     "waiting", "job_id", "task", "usual", "ended", "exception_type", "message", "quiet_seconds",
     "jobs", "job_ids", "cron", "tick", "succeeded_at", "until", "error", "worker_id", "queue",
-    "purge", "rescue", "muted_above", "by_queue", "lock", "holder", "failures",
+    "purge", "rescue", "muted_above", "muted_as", "by_queue", "lock", "holder", "failures",
     "at_least", "has_worker", "last_at", "left", "missed", "cause", "own", "standing",
     "by_workers", "heard_at",
     *(field.name for field in fields(models.settled.Standing)),

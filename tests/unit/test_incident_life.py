@@ -412,6 +412,24 @@ def test_an_error_that_is_live_leads_those_that_are_dealt_with(watch):
     assert steps(watch) == ["opened", "folded", "folded", "settled", "remains", "settled"]
 
 
+def test_a_muted_error_leads_only_where_all_are_muted(watch):
+    def error(name, value, **facts):
+        facts = {"task": f"app.{name}", "exception_type": "ValueError", "state": "new", **facts}
+        return bad(GROUP, name, value, limit=20.0, **facts)
+
+    muted = {"muted_until": (watch.now + timedelta(hours=2)).isoformat()}
+    watch.see(error("a", 90.0), error("b", 25.0), error("c", 30.0), passes=2)
+    [one] = watch.see(error("a", 90.0, **muted), error("b", 25.0), error("c", 30.0))
+    assert (one.subject, one.muted_until) == ("c", None)
+    [one] = watch.see(error("a", 90.0, **muted), error("b", 25.0), error("c", 30.0, **muted))
+    assert (one.subject, one.muted_until) == ("b", None)
+    [one] = watch.see(*(error(name, 25.0, **muted) for name in "abc"))
+    assert one.subject == "b"
+    watch.see(error("a", 90.0, **muted), passes=2)
+    [one] = watch.see(error("a", 90.0, **muted))
+    assert (one.subject, one.muted_until is None) == ("a", False)
+
+
 def test_what_comes_back_soon_is_the_same_incident_and_flaps_from_the_third_time_on(watch):
     dead = bad(NO_WORKER, limit=60.0)
     for times in (1, 2):

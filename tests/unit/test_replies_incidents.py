@@ -402,6 +402,12 @@ def test_the_thread_names_each_error_and_tells_none_twice():
     both = replace(GROUP, folded=(taken,))
     assert "Also: K in pay is new: 40 failures in the last hour (E-2), ana is on it." in text(both)
     assert text(replace(both, taken_by=ANA)).count("is on it") == 1
+    free = replace(GROUP, folded=(taken, replace(other, subject="E-3")), taken_by=ANA)
+    assert "(E-3), nobody is on it (take E-3)." in text(free)
+    assert "I'm on E-3" in labels(free)
+    assert "'value': 'take E-3'" in str(render_incident(free, NOW).blocks)
+    assert "I'm on E-3" not in labels(replace(free, taken_by=None))  # that takes it, too
+    assert not [one for one in labels(replace(both, taken_by=ANA)) if one.startswith("I'm on")]
 
 
 def test_jobs_that_wait_are_counted_up_to_a_thousand():

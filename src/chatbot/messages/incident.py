@@ -17,6 +17,7 @@ from chatbot.messages.incident_end import (
     tell_end,
     tell_past,
 )
+from chatbot.messages.incident_marks import list_free, tell_marks, tell_mute, tell_who
 from chatbot.messages.incident_thread import tell_entries
 from chatbot.messages.incident_words import (
     find_last,
@@ -43,21 +44,19 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
-from chatbot.messages.people import name_actor, name_quietly
+from chatbot.messages.people import name_actor
 from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
-from chatbot.messages.words import DOTS, ago, count, cut, defuse
-from jobs_maint.actions import MuteIncident, TakeIncident
+from chatbot.messages.words import DOTS, ago, cut, defuse
+from jobs_maint.actions import MuteIncident, TakeGroup, TakeIncident
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.render import (
     find_sign,
     is_good,
-    is_muted,
     judge_incident,
     list_parts,
     say_condition,
-    say_settled,
     say_since,
     say_within,
 )
@@ -68,10 +67,8 @@ __all__ = [
     "render_incident",
     "tell_begin",
     "tell_folded",
-    "tell_mute",
     "tell_standing",
     "tell_verdict",
-    "tell_who",
 ]
 
 DAY = timedelta(hours=24)
@@ -154,7 +151,7 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
     if incident.calm_since is not None:
         return [tell_calm(incident, as_of), tell_who(incident, as_of)]
     lines = [tell_begin(incident, as_of), _tell_times(incident)]
-    lines += [*tell_folded(incident), *tell_past(incident, as_of), tell_who(incident, as_of)]
+    lines += [*tell_folded(incident, as_of), *tell_past(incident, as_of), tell_who(incident, as_of)]
     if muted := tell_mute(incident, as_of):
         lines.append(muted)
     return [*lines, [say_advice(incident)]]
@@ -189,7 +186,7 @@ def _ordinal(number: int) -> str:
     return f"{number}{tail or 'th'}"
 
 
-def tell_folded(incident: Incident) -> list[Line]:
+def tell_folded(incident: Incident, as_of: datetime) -> list[Line]:
     """What has the same cause, and what of the same kind came at the same time: a line each."""
     parts = list_parts(incident)
     shown = parts[:MOST_PARTS]
@@ -199,7 +196,7 @@ def tell_folded(incident: Incident) -> list[Line]:
         told = "; ".join(_say_within(one, 80) for one in follow)
         lines.append([f"With the same cause: {told}."])
     lines += [
-        [f"Also: {_say_within(one, 160)}", *tell_name(one), *_tell_marks(one, incident), "."]
+        [f"Also: {_say_within(one, 160)}", *tell_name(one), *tell_marks(one, incident, as_of), "."]
         for one in shown
         if one not in follow
     ]
@@ -212,39 +209,6 @@ def _say_within(part: Condition, most: int) -> str:
     return cut(defuse(say_within(part)), most)
 
 
-def _tell_marks(part: Condition, incident: Incident) -> Line:
-    """Of one of several groups of errors: who else is on it, whether it is muted."""
-    by = part.facts.get("taken_by")
-    settled = say_settled(part)
-    line: list[Span | str] = [f", {settled}"] if settled else []
-    if by and by != incident.taken_by:
-        line += [", ", name_quietly(str(by)), " is on it"]
-    return [*line, ", muted"] if is_muted(part) else line
-
-
-def tell_mute(incident: Incident, as_of: datetime) -> Line:
-    """Empty where it is not muted. A group may be muted up to a rate of failures."""
-    above = incident.facts.get("muted_above")
-    if above is not None:
-        until = incident.facts.get("muted_until")
-        line: list[Span | str] = ["Muted until "]
-        if until is not None:
-            line += [when(datetime.fromisoformat(str(until)), as_of), ", or until "]
-        return [*line, f"it fails more than {count(int(above), 'time')} an hour."]
-    if incident.muted_until is None or incident.muted_until <= as_of:
-        return []
-    return ["Muted until ", when(incident.muted_until, as_of), ": no new message about this."]
-
-
-def tell_who(incident: Incident, as_of: datetime) -> Line:
-    if incident.taken_by is None:
-        return ["Nobody is on it yet."]
-    line: list[Span | str] = [name_quietly(incident.taken_by), " is on it"]
-    if incident.taken_at is not None:
-        line += [", since ", when(incident.taken_at, as_of)]
-    return [*line, "."]
-
-
 def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Button]:
     found = find_buttons(incident)
     mute = Button("Mute for 24 h", MuteIncident(incident.id, DAY).words())
@@ -254,6 +218,8 @@ def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> li
         return [*found, mute] if tell_mute(incident, as_of) else found
     if incident.taken_by is None:
         found.append(Button(TAKE, TakeIncident(incident.id).words()))
+    elif free := list_free(incident):  # one at a time: more than five buttons are too many
+        found.append(Button(f"I'm on {free[0].subject}", TakeGroup(free[0].subject).words()))
     found.append(mute)
     task = str(incident.facts.get("task", ""))
     return [*found, *offer_runbook(runbooks, task, *incident.queues)]

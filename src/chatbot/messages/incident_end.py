@@ -104,7 +104,11 @@ def tell_past(incident: Incident, as_of: datetime) -> list[Line]:
 
 def _tell_takers(incident: Incident, last: str) -> Line:
     """Whoever took it, in turn."""
-    first = dict.fromkeys(one.by for one in incident.history if one.what == "taken" and one.by)
+    first = dict.fromkeys(
+        one.by for one in incident.history
+        if one.what == "taken" and one.by
+        and (one.kind is not IncidentKind.GROUP or one.key == incident.key)
+    )  # fmt: skip
     others: list[Span | str] = []
     for by in first:
         others += [name_quietly(by), ", then "] if by != last else []

@@ -14,20 +14,20 @@ from chatbot.messages.incident_words import (
 )
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Line, paragraph, when
+from chatbot.messages.parts import Line, code, paragraph, when
 from chatbot.messages.people import name_actor, tell_taken_off
 from chatbot.messages.words import count, cut, defuse
-from jobs_maint.models import Condition, HistoryEntry, Incident
+from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind
 from jobs_maint.render import say_past_why
 
 __all__ = ["render_entries", "tell_entries"]
 
 MOST_ENTRIES = 20
 _ACTS = {
-    "taken": "is on it",
-    "dropped": "gave it back",
-    "muted": "muted it",
-    "unmuted": "ended the mute",
+    "taken": ("is on ", ""),
+    "dropped": ("gave ", " back"),
+    "muted": ("muted ", ""),
+    "unmuted": ("unmuted ", ""),
 }
 _STEPS = {
     "worse": "Worse: {sized}",
@@ -47,6 +47,7 @@ def render_entries(incident: Incident, entries: Sequence[HistoryEntry], as_of: d
 def tell_entries(
     incident: Incident, entries: Sequence[HistoryEntry], as_of: datetime
 ) -> list[Line]:
+    entries = [one for one in entries if not _find_whole(one, incident)]
     shown = entries[-MOST_ENTRIES:]
     left = len(entries) - len(shown)
     lines: list[Line] = [[f"{count(left, 'earlier change')}, not shown"]] if left else []
@@ -63,7 +64,9 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
     if entry.whom is not None:
         return [*tell_taken_off(entry.by or "somebody", entry.whom), "."]
     if entry.what in _ACTS:
-        return [name_actor(entry.by or "somebody"), f" {_ACTS[entry.what]}."]
+        before, after = _ACTS[entry.what]
+        what = "it" if _is_of_all(entry, incident) else code(entry.subject)
+        return [name_actor(entry.by or "somebody"), f" {before}", what, f"{after}."]
     if entry.what == "settled":
         return ["All of its jobs have succeeded."]
     if entry.what == "unwatched":
@@ -80,6 +83,20 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
         also = _say_also(entry, incident)
         return [f"{step.format(named=named, sized=sized, by=entry.by, also=also)}."]
     return [f"{capital(sized if entry.kind.is_count else named)}."]
+
+
+def _find_whole(entry: HistoryEntry, incident: Incident) -> HistoryEntry | None:
+    """Whoever mutes an incident mutes each of its errors: what is told of that, once."""
+    same = (entry.at, entry.what, entry.by)
+    alike = [one for one in incident.history if (one.at, one.what, one.by) == same]
+    return alike[0] if entry.by and alike and alike[0].key != entry.key else None
+
+
+def _is_of_all(entry: HistoryEntry, incident: Incident) -> bool:
+    """Not an act on one of several errors."""
+    parts = {one.key for one in (incident.lead, *incident.folded)} - {entry.key}
+    several = entry.kind is IncidentKind.GROUP and parts
+    return not several or entry.key == incident.key
 
 
 def _was_over(incident: Incident, entry: HistoryEntry) -> bool:

@@ -9,12 +9,11 @@ from chatbot.messages.incident import (
     render_details_of,
     tell_begin,
     tell_folded,
-    tell_mute,
     tell_standing,
     tell_verdict,
-    tell_who,
 )
 from chatbot.messages.incident_end import say_over
+from chatbot.messages.incident_marks import tell_mute, tell_who
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
@@ -102,7 +101,7 @@ def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]
     if incident.calm_since is not None:
         calm = when(incident.calm_since, as_of)
         lines.append(["Calm since ", calm, ", still watched: it comes and goes."])
-    lines += [tell_begin(incident, as_of), *tell_folded(incident)]
+    lines += [tell_begin(incident, as_of), *tell_folded(incident, as_of)]
     if incident.taken_by is not None:  # else the button says so, until somebody presses it
         lines.append(tell_who(incident, as_of))
     if muted := tell_mute(incident, as_of):

@@ -100,6 +100,11 @@ class Condition:
         """Anything but an error whose jobs were all dealt with."""
         return self.kind is not IncidentKind.GROUP or not self.standing.is_dealt_with
 
+    @property
+    def is_muted(self) -> bool:
+        """Whether somebody muted this error; of other kinds the whole incident is muted."""
+        return bool(self.facts.get("muted_until") or self.facts.get("muted_above"))
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
@@ -204,6 +209,11 @@ class Incident:
     @property
     def standing(self) -> Standing:
         return self.lead.standing
+
+    def find_muter(self, part: Condition) -> str | None:
+        """Who muted it last; None where nobody muted it but all errors of its kind."""
+        acts = (one for one in reversed(self.history) if one.key == part.key)
+        return next((one.by for one in acts if one.what == "muted"), None)
 
     @property
     def is_open(self) -> bool:

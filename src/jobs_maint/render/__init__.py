@@ -10,7 +10,6 @@ from jobs_maint.render.audited import say_counts, tell_counts, tell_outcome
 from jobs_maint.render.conditions import (
     find_sign,
     is_good,
-    is_muted,
     is_old,
     list_parts,
     list_takers,
@@ -77,7 +76,6 @@ __all__ = [
     "find_sign",
     "format_rate",
     "is_good",
-    "is_muted",
     "is_news",
     "is_old",
     "judge_failures",

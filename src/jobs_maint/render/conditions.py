@@ -21,7 +21,6 @@ from jobs_maint.render.verdict import count_noun
 __all__ = [
     "find_sign",
     "is_good",
-    "is_muted",
     "is_old",
     "list_parts",
     "say_calm",
@@ -231,11 +230,6 @@ def _count_waiting(jobs: int) -> str:
         return count_noun(jobs, "job")
     # Few jobs of other queues beside those that were not counted on tell no more.
     return f"at least {jobs // MOST_COUNTED * MOST_COUNTED:,} jobs"
-
-
-def is_muted(group: Condition) -> bool:
-    """Of a group of errors in an incident."""
-    return bool(group.facts.get("muted_until") or group.facts.get("muted_above"))
 
 
 def say_settled(group: Incident | Condition) -> str:

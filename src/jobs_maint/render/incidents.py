@@ -15,7 +15,6 @@ from jobs_maint.models import (
 )
 from jobs_maint.render.conditions import (
     find_sign,
-    is_muted,
     list_parts,
     list_takers,
     say_condition,
@@ -101,13 +100,12 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
         notes.append(f"came {one.spells} times")
     if one.taken_by:
         notes.append(f"taken by {safe_word(one.taken_by)}")
-    if above := one.facts.get("muted_above"):
-        notes.append(f"muted up to {int(above):,} failures an hour")
-    elif one.muted_until and one.muted_until > as_of:
-        notes.append(f"muted until {clock(one.muted_until, as_of)}")
+    above, until = one.facts.get("muted_above"), one.muted_until
+    if above or (until and until > as_of):
+        notes.append(_say_mute(one.lead, one, as_of, None if above else until))
     page.line(f"{'; '.join(notes)}.", indent=2)
     parts = list_parts(one)
-    for line in _with_it(parts[:MOST_FOLDED]):
+    for line in _with_it(parts[:MOST_FOLDED], one, as_of):
         page.line(line, indent=2)
     if len(parts) > MOST_FOLDED:
         page.line(f"And {len(parts) - MOST_FOLDED:,} more.", indent=2)
@@ -147,8 +145,11 @@ def _see(what: Incident) -> str:
     return words.get(what.kind, "doctor")
 
 
-def _with_it(folded: Sequence[Condition]) -> list[str]:
-    return [f"Also: {safe_line(say_condition(one))}{_name(one)}{_marks(one)}." for one in folded]
+def _with_it(folded: Sequence[Condition], incident: Incident, as_of: datetime) -> list[str]:
+    return [
+        f"Also: {safe_line(say_condition(one))}{_name(one)}{_marks(one, incident, as_of)}."
+        for one in folded
+    ]
 
 
 def _name(one: Condition) -> str:
@@ -156,12 +157,30 @@ def _name(one: Condition) -> str:
     return f" ({safe_word(one.subject)})" if one.kind is IncidentKind.GROUP else ""
 
 
-def _marks(one: Condition) -> str:
+def _say_mute(
+    part: Condition, incident: Incident, as_of: datetime, until: datetime | None = None
+) -> str:
+    """By whom, until when, and what ends it."""
+    facts, by = part.facts, incident.find_muter(part)
+    said, above = f"muted by {safe_word(by)}" if by else "muted", facts.get("muted_above")
+    if until is None and (text := facts.get("muted_until")):
+        until = datetime.fromisoformat(str(text))
+    if until is not None:
+        said += f" until {clock(until, as_of)}"
+    if above is not None:
+        said += f" up to {int(above):,} failures an hour"
+    name = facts.get("muted_as") or part.subject
+    name = str(name) if part.kind is IncidentKind.GROUP else incident.name
+    return f"{said} (jobs-maint mute {safe_word(name)} --off ends that)"
+
+
+def _marks(one: Condition, incident: Incident, as_of: datetime) -> str:
     """Of one of several groups of errors."""
     by = one.facts.get("taken_by")
     who = f"; taken by {safe_word(str(by))}" if by else ""
     settled = say_settled(one)
-    return f"{f', {settled}' if settled else ''}{f'{who}; muted' if is_muted(one) else who}"
+    muted = f"; {_say_mute(one, incident, as_of)}" if one.is_muted else ""
+    return f"{f', {settled}' if settled else ''}{who}{muted}"
 
 
 def _over(one: Incident, as_of: datetime) -> str:

@@ -301,7 +301,9 @@ LATERAL (
            CASE WHEN g.muted_until > now() THEN g.muted_until
                 WHEN whole.muted_until > now() THEN whole.muted_until END AS muted_until,
            CASE WHEN g.muted_until > now() THEN g.muted_above
-                WHEN whole.muted_until > now() THEN whole.muted_above END AS muted_above
+                WHEN whole.muted_until > now() THEN whole.muted_above END AS muted_above,
+           CASE WHEN coalesce(g.muted_until <= now(), true) AND whole.muted_until > now()
+                THEN whole.name END AS muted_as
     FROM (SELECT) AS one LEFT JOIN {{the_whole}}
 ) AS said
 

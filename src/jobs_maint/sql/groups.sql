@@ -261,7 +261,7 @@ WHERE name = ANY (%(names)s::text[]);
 
 -- name: list_marks (names)
 -- As {{said}}.
-SELECT g.name, said.taken_by, said.taken_at, said.muted_above,
+SELECT g.name, said.taken_by, said.taken_at, said.muted_above, said.muted_as,
        CASE WHEN said.muted_until <> 'infinity' THEN said.muted_until END AS muted_until
 FROM jobs_maint_groups g CROSS JOIN {{said}} WHERE g.name = ANY (%(names)s::text[]);
 

@@ -79,19 +79,21 @@ SET taken_by = %(taken_by)s, taken_at = %(taken_at)s, muted_until = %(muted_unti
 -- Later than whatever this transaction has waited for.
 SELECT clock_timestamp() AS now;
 
--- name: act_on_incident (incident_id, taken_by, taken_at, muted_until, outdated, entry)
+-- name: act_on_incident (incident_id, taken_by, taken_at, muted_until, outdated, entries)
 -- `outdated`: facts that are not true any more.
 UPDATE jobs_maint_incidents
 SET taken_by = %(taken_by)s, taken_at = %(taken_at)s, muted_until = %(muted_until)s,
-    facts = facts - %(outdated)s::text[], history = history || %(entry)s::jsonb, revision = revision + 1
+    facts = facts - %(outdated)s::text[], history = history || %(entries)s::jsonb, revision = revision + 1
 WHERE id = %(incident_id)s RETURNING *;
 
 -- name: lock_incident_of_group (name)
 -- Before the group is locked: whoever acts on an incident locks it first.
 -- Of all groups as one: those of each.
-SELECT i.id FROM jobs_maint_incidents i JOIN jobs_maint_groups g ON g.name = i.subject
-LEFT JOIN {{the_whole}}
-WHERE i.state = 'open' AND i.kind = 'group' AND %(name)s IN (g.name, whole.name)
+SELECT i.id FROM jobs_maint_incidents i
+LEFT JOIN jobs_maint_groups g ON i.kind = 'group' AND g.name = i.subject LEFT JOIN {{the_whole}}
+WHERE i.state = 'open' AND (
+    %(name)s IN (g.name, whole.name)
+    OR i.folded @> jsonb_build_array(jsonb_build_object('kind', 'group', 'subject', %(name)s::text)))
 ORDER BY i.id FOR UPDATE OF i;
 
 -- name: mark_incident_of_group (name, what, by, whom)
@@ -116,6 +118,18 @@ WHERE i.state = 'open' AND i.kind = 'group' AND i.subject = g.name AND (
     OR (CASE WHEN %(what)s IN ('taken', 'dropped') THEN g.taken_by IS NULL
              ELSE coalesce(g.muted_until <= now(), true) END
         AND EXISTS (SELECT FROM (SELECT) AS one JOIN {{the_whole}} WHERE whole.name = %(name)s)));
+
+-- name: note_part_of_incident (name, what, by, whom)
+-- Where the group is a part of an incident that something else leads, that is a step of it, too.
+UPDATE jobs_maint_incidents i
+SET history = i.history || jsonb_build_array(jsonb_build_object(
+        'at', clock_timestamp(), 'what', %(what)s::text, 'kind', 'group', 'subject', %(name)s::text,
+        'value', part.one -> 'value', 'by', %(by)s::text, 'whom', %(whom)s::text)),
+    revision = i.revision + 1
+FROM (
+    SELECT id, jsonb_array_elements(folded) AS one FROM jobs_maint_incidents WHERE state = 'open'
+) AS part
+WHERE part.id = i.id AND part.one ->> 'kind' = 'group' AND part.one ->> 'subject' = %(name)s;
 
 -- name: hold_incident (incident_id, key, channel, instead_of, gone)
 -- Only in the place of the message that was looked for and is not there.

@@ -212,7 +212,8 @@ async def _finish(
     """Say so of its incident too, and report; `whole`: what it is still taken or muted as."""
     whom = find_taken_off(call, done, before)
     said = {"name": row["name"], "what": done, "by": call.actor.label, "whom": whom}
-    await fetch_all(conn, load_queries("incidents")["mark_incident_of_group"], said)
+    for query in ("mark_incident_of_group", "note_part_of_incident"):
+        await fetch_all(conn, load_queries("incidents")[query], said)
     if whole is not None:
         row = {**row, **{name: whole[name] for name in MARKS_OF[done]}}
     name = whole["name"] if whole is not None else None

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from jobs_maint import audit
 from jobs_maint.actions import (
     HoldIncident,
+    MuteGroup,
     MuteIncident,
     NoteIncidentTold,
     TakeGroup,
@@ -95,6 +96,29 @@ async def mute_incident(call: Call[MuteIncident]) -> IncidentReport:
     return await _act(call, change, whole=True)
 
 
+def _require_whole(call: Call[Any], one: Incident) -> None:
+    """Whoever reaches an error of it alone can mute that, and end its mute."""
+    reached = reaches_all(call.scope, one)
+    off = call.action.span is None
+    names = [
+        part.subject
+        for part in (one.lead, *one.folded)
+        if part.kind is one.kind is IncidentKind.GROUP
+        and all(map(call.scope.covers, part.queues))
+        and (part.is_muted or not off)
+    ]
+    if names and not reached:
+        words = MuteGroup(names[0], call.action.span).words()
+        what = "end the mute of" if off else "mute"
+        which = "the error" if len(names) == 1 else "an error"
+        raise InvalidRequest(
+            f"{one.name} is also about errors of queues that your role does not reach; to {what} "
+            f"{which} of yours type: {words}",
+            suggestion=words,
+        )
+    require_every_queue(call, reached)
+
+
 Change = Callable[[Incident, datetime], tuple[Done, Incident]]
 
 
@@ -110,7 +134,7 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
         if seen[0].state != found[0].state:  # what is left of it is out of reach
             raise _refuse_over(seen[0], call.action.word, call)
         if whole:
-            require_every_queue(call, reaches_all(call.scope, found[0]))
+            _require_whole(call, found[0])
         # Not when this began: it may have waited for what somebody else did to it.
         now = (await fetch_one(conn, queries["get_time_now"]))["now"]
         done, changed = change(found[0], now)
@@ -120,6 +144,12 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
             now, done, changed.kind, changed.subject, changed.value, call.actor.label,
             whom=find_taken_off(call, done, before),
         )  # fmt: skip
+        parts = changed.folded if done in {"muted", "unmuted"} else ()
+        entries = [entry] + [
+            replace(entry, kind=one.kind, subject=one.subject, value=one.value)
+            for one in parts
+            if one.kind is IncidentKind.GROUP
+        ]
         kept = _keep(changed, done, rest)
         params = {
             "incident_id": number,
@@ -127,7 +157,7 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
             "taken_at": kept.taken_at,
             "muted_until": kept.muted_until,
             "outdated": ["muted_until", "muted_above"] if done in {"muted", "unmuted"} else [],
-            "entry": Jsonb([as_json(entry)]),
+            "entries": Jsonb(list(map(as_json, entries))),
         }
         same = changed is found[0] and done == "taken"  # pressed twice
         if not same:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs_maint.models import Condition, IncidentKind
 
-__all__ = ["ORDER", "absorbs", "rank"]
+__all__ = ["ORDER", "absorbs", "is_aside", "rank"]
 
 ORDER = (
     IncidentKind.NO_WORKER,
@@ -27,10 +27,15 @@ _NEED_A_WORKER = {
 }
 
 
-def rank(condition: Condition) -> tuple[bool, int, bool, float, str]:
-    """To sort by: the live, the cause, the whole before its parts, the worst come first."""
+def is_aside(condition: Condition) -> tuple[bool, bool]:
+    """Whether its jobs are dealt with, and whether it is muted: such an error leads no other."""
+    return not condition.is_live, condition.is_muted
+
+
+def rank(condition: Condition) -> tuple[bool, bool, int, bool, float, str]:
+    """To sort by: what is live and heard, the cause, the whole before its parts, the worst."""
     return (
-        not condition.is_live,
+        *is_aside(condition),
         ORDER.index(condition.kind),
         condition.subject != "",
         -condition.value / (condition.limit or 1.0),

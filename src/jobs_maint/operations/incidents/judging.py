@@ -29,8 +29,8 @@ __all__ = [
 
 FEW_DAYS = 3
 """With the same time of fewer days nobody can say what is usual."""
-MARKS = ("taken_by", "taken_at", "muted_until", "muted_above")
-"""Facts of a group of errors that people state."""
+MARKS = ("taken_by", "taken_at", "muted_until", "muted_above", "muted_as")
+"""Facts of a group of errors that people state; `muted_as`: with all errors of this kind."""
 LEAST_SHARE = 0.1
 """Fewer failures among what ended are a burst of jobs, not of failures."""
 

@@ -113,6 +113,7 @@ class Group:
     taken_at: datetime | None = None
     muted_until: datetime | None = None
     muted_above: int | None = None
+    muted_as: str | None = None
     last_at: datetime | None = None
     at_least: bool = False
     by_queue: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -119,7 +119,7 @@ def _cut(one: Incident, scope: QueueScope) -> Incident:
         entry if (entry.kind, entry.subject) in values
         else replace(entry, kind=one.kind, subject=one.subject, value=value)
         for entry in one.history
-        if entry.by or (entry.kind, entry.subject) in values
+        if entry.key in values or (entry.by and entry.kind is not IncidentKind.GROUP)
     )  # fmt: skip
     return replace(
         one,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
 from jobs_maint.operations.incidents.cases import LEADS, PATIENT, Case, Key, revise
-from jobs_maint.operations.incidents.causes import rank
+from jobs_maint.operations.incidents.causes import is_aside, rank
 from jobs_maint.operations.incidents.story import (
     end_all,
     follow_marks,
@@ -82,8 +82,8 @@ def refresh(
     if not there:
         return revise(case, end_all(case.incident, over), now, {})
     lead, *folded = there
-    is_dealt_with = not lead.is_live and any(one.is_live for one in folded)
-    if is_dealt_with or lead.key != case.incident.key:
+    yields = any(is_aside(one) < is_aside(lead) for one in folded)
+    if yields or lead.key != case.incident.key:
         lead, *folded = sorted(there, key=rank)
     incident = lead_by(leave(case.incident, over), lead, folded)
     if lead.key in found:  # not with an old value, which of most kinds is the age at that time
