@@ -210,3 +210,31 @@ async def test_a_queue_with_many_failures_does_not_recover_in_the_shadow_of_anot
 
 def _one_line(text):
     return " ".join(text.split())
+
+
+@pytest.mark.parametrize(("status", "dot"), [("cancelled", "🟡"), ("succeeded", "🟢")])
+async def test_a_storm_whose_jobs_were_all_dealt_with_is_not_red_and_offers_no_retry(
+    pool, conn, storm, make_job, status, dot
+):
+    await storm(6_000)
+    await conn.execute("UPDATE procrastinate_jobs SET status = %s WHERE id <> 5999", (status,))
+    await see(pool, 4)
+
+    async def tell():
+        await see(pool, 1)
+        listed = await perform(pool, ADA, ListIncidents())
+        return render_incident(listed.open[0], listed.as_of)
+
+    message = await tell()  # the oldest is failed still
+    how = {"cancelled": "were cancelled", "succeeded": "have succeeded"}[status]
+    assert f"5,999 of the jobs {how} since." in message.text
+    assert message.text.startswith("🔴")
+    assert "Preview retry" in str(message.blocks)
+    await conn.execute("UPDATE procrastinate_jobs SET status = %s", (status,))
+    message = await tell()
+    assert message.text.startswith(dot)
+    assert f"All jobs {how} since." in message.text
+    assert "Preview retry" not in str(message.blocks)
+    await make_job(status="failed", queue="web", task="app.uniq", fingerprint="2:storm",
+                   exception_type="KeyError", finished_ago=minutes(0))  # fmt: skip
+    assert (await tell()).text.startswith("🔴")

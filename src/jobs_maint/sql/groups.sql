@@ -306,6 +306,29 @@ FROM (
 ) AS job
 GROUP BY job.name;
 
+-- name: find_standing (names, queues, most)
+-- Those of these groups that still have a failed job, in these queues, among their newest `most` failures
+-- each: as in `count_standing`. Of each, the first one found is enough.
+SELECT wanted.name
+FROM (
+    SELECT name, task_name, fingerprints, coalesce(returned_at, first_at) AS from_at
+    FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[])
+) AS wanted
+WHERE EXISTS (
+    SELECT FROM unnest(wanted.fingerprints) AS one (fingerprint)
+    CROSS JOIN LATERAL (
+        SELECT f.job_id, f.queue_name FROM jobs_maint_failures f WHERE {{alike}}
+        ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most)s
+    ) AS newest
+    CROSS JOIN LATERAL (
+        SELECT FROM procrastinate_jobs
+        WHERE id = newest.job_id AND task_name = wanted.task_name AND status = 'failed' OFFSET 0
+    ) AS j
+    WHERE (%(queues)s::text[] IS NULL OR newest.queue_name LIKE ANY (%(queues)s))
+      AND wanted.fingerprints @> (
+          SELECT (array_agg(f.fingerprint ORDER BY f.failed_at DESC))[:1] FROM jobs_maint_failures f
+          WHERE f.job_id = newest.job_id AND NOT f.will_retry AND f.kind <> 'aborted'));
+
 -- name: list_taken_names (names)
 SELECT name FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
 

@@ -18,9 +18,11 @@ from jobs_maint.sql import load_queries
 __all__ = ["add_marks", "add_standing", "count_standing", "mark_conditions"]
 
 MOST_FAILURES = 5_000
-"""Of a group since it began; where there are more, nobody looks at each job."""
+"""Of a group since it began; of more, first only the newest are looked at."""
 MOST_OF_ALL = 20_000
 """Of the groups together, the smaller ones first."""
+MOST_OF_A_STORM = 100_001
+"""Not so many, of the groups none of whose newest jobs is failed: each job is looked at."""
 _Marks = Mapping[str, Mapping[str, Any]]
 P = TypeVar("P", Incident, Condition)
 
@@ -60,15 +62,25 @@ async def add_standing(
 async def count_standing(
     conn: Conn, names: Collection[str], queues: Sequence[str] | None = None
 ) -> _Marks:
-    """By the name of a group, as fields of `Standing`; not where there are too many to look at."""
+    """By the name of a group, as fields of `Standing`; not where there are too many to look at.
+
+    Of a storm it is asked only once none of its newest jobs is failed: until then it is red anyway.
+    """
     if not names:
         return {}
-    params = {
-        "names": sorted(names), "queues": queues, "most": MOST_FAILURES,
-        "most_of_all": MOST_OF_ALL,
-    }  # fmt: skip
+    queries = load_queries("groups")
+    asked = {"names": sorted(names), "queues": queues, "most": MOST_FAILURES}
     async with in_index_order(conn):
-        rows = await fetch_all(conn, load_queries("groups")["count_standing"], params)
+        few = {**asked, "most_of_all": MOST_OF_ALL}
+        rows = list(await fetch_all(conn, queries["count_standing"], few))
+        if storms := set(names).difference(row["name"] for row in rows):
+            asked["names"] = sorted(storms)
+            failed = await fetch_all(conn, queries["find_standing"], asked)
+            storms.difference_update(row["name"] for row in failed)
+        if storms:
+            most = {"most": MOST_OF_A_STORM, "most_of_all": MOST_OF_A_STORM}
+            many = {**asked, **most, "names": sorted(storms)}
+            rows += await fetch_all(conn, queries["count_standing"], many)
     return {row.pop("name"): row for row in map(dict, rows)}
 
 
