@@ -294,6 +294,8 @@ def test_a_cause_is_not_waited_for_when_what_it_leads_to_was_seen_twice(watch):
         (bad(NO_WORKER), bad(STUCK), True),
         (bad(NO_WORKER, "email", queues=("email",)), bad(BEHIND, "email"), True),
         (bad(NO_WORKER, "email", queues=("email",)), bad(BEHIND, "web"), False),
+        (bad(NO_WORKER, "email", queues=("email",)), bad(STUCK, queues=("email",)), True),
+        (bad(NO_WORKER, "email", queues=("email",)), bad(STUCK, queues=("email", "web")), False),
         (bad(NO_WORKER), bad(NO_WORKER, "email", queues=("email",)), True),
         (bad(NO_WORKER), bad(FAILURES, "email"), False),
         (bad(NO_WORKER), bad(IncidentKind.DIGEST_OVERDUE, "ops", error=None), True),
@@ -323,6 +325,22 @@ def test_a_cause_is_not_waited_for_when_what_it_leads_to_was_seen_twice(watch):
 )
 def test_causes(watch, cause, other, one):
     assert len(watch.see(cause, other, passes=3)) == (1 if one else 2)
+
+
+def test_jobs_of_other_queues_are_not_stuck_for_want_of_a_worker_of_this_one(watch):
+    cause = bad(NO_WORKER, "ours", 60.0, limit=60.0, queues=("ours",), own=True)
+    said = {}
+    for queues in (("ours",), ("web",), ("ours", "web")):
+        [one] = Watch().see(cause, bad(STUCK, queues=queues), passes=3)
+        entries = render_entries(one, one.history, watch.now).text
+        said[queues] = render_incident(one, watch.now).text, entries
+    message, thread = said["ours",]
+    assert "With the same cause: 1 job is stuck" in message
+    assert "With the same cause: jobs are stuck" in thread
+    for queues in (("web",), ("ours", "web")):
+        message, thread = said[queues]
+        assert "Also: 1 job is stuck" in message
+        assert "same cause" not in message + thread
 
 
 def test_parts_have_causes_too_and_are_causes_too(watch):

@@ -80,7 +80,7 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
     if entry.what in _STEPS:
         came_back = entry.what == "cause" and _was_over(incident, entry)
         step = _STEPS["back" if came_back else entry.what]
-        also = _say_also(entry, incident)
+        also = "With the same cause" if has_same_cause(kind, incident) else "Also"
         return [f"{step.format(named=named, sized=sized, by=entry.by, also=also)}."]
     return [f"{capital(sized if entry.kind.is_count else named)}."]
 
@@ -114,7 +114,3 @@ def _find_last_part(incident: Incident, entry: HistoryEntry) -> Condition | None
         return None
     ended = [one for one in incident.past if one.over_at is not None]
     return max(ended, key=lambda one: one.over_at or entry.at, default=None)
-
-
-def _say_also(part: HistoryEntry, incident: Incident) -> str:
-    return "With the same cause" if has_same_cause(part, incident) else "Also"

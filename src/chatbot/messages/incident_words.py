@@ -222,13 +222,17 @@ def tell_which(incident: Incident) -> Line:
     return []
 
 
-def has_same_cause(part: Condition | HistoryEntry, incident: Incident) -> bool:
+def has_same_cause(part: Incident | Condition | HistoryEntry, incident: Incident) -> bool:
     """Whether that is certain: what is of one kind only came together.
 
-    So did a queue that is behind while no worker listens to another one.
+    So did a queue that is behind, or a job that is stuck, while no worker listens to another queue.
     """
-    if part.kind is IncidentKind.QUEUE_BEHIND and incident.kind is IncidentKind.NO_WORKER:
-        return not incident.queues or part.subject in incident.queues
+    if incident.kind is IncidentKind.NO_WORKER and incident.queues:
+        if part.kind is IncidentKind.QUEUE_BEHIND:
+            return part.subject in incident.queues
+        if part.kind is IncidentKind.JOBS_STUCK:
+            queues = None if isinstance(part, HistoryEntry) else part.queues
+            return queues is not None and set(incident.queues).issuperset(queues)
     return part.kind is not incident.kind
 
 

@@ -60,9 +60,8 @@ def absorbs(cause: Condition, other: Condition) -> bool:
         case IncidentKind.NO_WORKER if not cause.subject:
             return other.kind in _NEED_A_WORKER or other.kind is cause.kind
         case IncidentKind.NO_WORKER:
-            return _is_idle(cause, other) or (
-                other.kind in _NEED_A_WORKER and not set(cause.queues).isdisjoint(other.queues)
-            )
+            is_within = other.queues and set(cause.queues).issuperset(other.queues)
+            return _is_idle(cause, other) or bool(other.kind in _NEED_A_WORKER and is_within)
         case IncidentKind.QUEUE_BEHIND:
             return _is_idle(cause, other)
         case IncidentKind.MAINTENANCE_OVERDUE if cause.subject == "rescue":
