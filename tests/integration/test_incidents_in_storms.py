@@ -203,9 +203,16 @@ async def test_a_queue_with_many_failures_does_not_recover_in_the_shadow_of_anot
                        ("app.uniq",))  # fmt: skip
     report = [await perform(pool, BOT, WatchIncidents("bot", limits)) for _ in range(2)][-1]
     assert "web" in {one.subject for one in report.open}
+    # What was counted is told, not what it may come to.
+    [bulk] = [part for one in report.open for part in (one, *one.folded) if part.subject == "bulk"]
+    assert (bulk.value, bulk.facts["at_least"]) == (5_000, True)
+    said = [render_incident(one, one.seen_at).text for one in report.open]
+    assert "lso: at least 5,000 failures of bulk in 15 min" in "".join(said)
     await conn.execute("UPDATE procrastinate_events SET at = at - interval '1 h'")
     report = [await perform(pool, BOT, WatchIncidents("bot", limits)) for _ in range(2)][-1]
     assert report.open == ()
+    said = [render_incident(one, one.seen_at).text for one in report.resolved]
+    assert "bulk had at least 5,000 failures in 15 min" in "".join(said)
 
 
 def _one_line(text):

@@ -184,7 +184,7 @@ def say_sized(what: Incident | Condition | HistoryEntry, value: float, now: str 
     if kind is IncidentKind.QUEUE_BEHIND:
         return f"{name} is {now}{format_age(value)} behind"
     if kind is IncidentKind.FAILURES_HIGH:
-        return f"{now}{count(round(value), 'failure')} of {name} in 15 min"
+        return f"{now}{say_failures(what, value)} of {name} in 15 min"
     if kind is IncidentKind.GROUP:
         return f"the error {name}, {now}{say_failures(what, value)} in an hour"
     return f"{say_kind(what).named}, {now}for {format_age(value)}"
@@ -245,9 +245,8 @@ def say_worst(incident: Incident) -> str:
     """`up to 23 min behind`, `up to 37 failures in an hour`."""
     if incident.kind is IncidentKind.QUEUE_BEHIND:
         return f"up to {format_age(incident.worst)} behind"
-    if incident.kind is IncidentKind.GROUP:
-        return f"{say_failures(incident, incident.worst, up_to='up to ')} in an hour"
-    return f"up to {count(round(incident.worst), 'failure')} in 15 min"
+    span = "an hour" if incident.kind is IncidentKind.GROUP else "15 min"
+    return f"{say_failures(incident, incident.worst, up_to='up to ')} in {span}"
 
 
 def quote_error(incident: Incident) -> str:

@@ -145,7 +145,7 @@ def say_within(what: Incident | Condition) -> str:
     if what.kind is IncidentKind.QUEUE_BEHIND and not what.facts.get("holder"):
         return f"{_name(what)} is {format_age(what.value)} behind"
     said = say_condition(what)
-    is_ours = said.startswith(("No worker ", "The ", "Errors of "))
+    is_ours = said.startswith(("No worker ", "The ", "Errors of ", "At least "))
     return f"{said[:1].lower()}{said[1:]}" if is_ours else said
 
 
@@ -169,7 +169,7 @@ def say_past(what: Incident | Condition) -> str:
         case IncidentKind.QUEUE_BEHIND:
             return f"{subject} was up to {format_age(worst)} behind"
         case IncidentKind.FAILURES_HIGH:
-            return f"{subject} had up to {count_noun(round(worst), 'failure')} in 15 min"
+            return f"{subject} had {say_failures(what, worst, up_to='up to ')} in 15 min"
         case IncidentKind.GROUP:
             return f"{_name_group(what)} had {say_failures(what, worst, up_to='up to ')} in an hour"
         case IncidentKind.JOBS_STUCK:
@@ -243,9 +243,10 @@ def say_failures(
 ) -> str:
     """`37 failures`; of more than are counted, `at least 20,000 failures`."""
     counted = count_noun(round(value), "failure")
-    at_least = value >= MOST_FAILURES
-    if not isinstance(what, HistoryEntry) and value == what.value:
-        at_least = at_least or bool(what.facts.get("at_least"))
+    at_least = value >= MOST_FAILURES and what.kind is IncidentKind.GROUP
+    if not isinstance(what, HistoryEntry):
+        which = "at_least" if value == what.value else "worst_at_least"
+        at_least = at_least or bool(what.facts.get(which))
     return f"at least {counted}" if at_least else f"{up_to}{counted}"
 
 
@@ -264,8 +265,11 @@ def say_condition(what: Incident | Condition) -> str:
         return f"{subject} is {format_age(what.value)} behind{why if holder or waiting else ''}"
     if kind is IncidentKind.FAILURES_HIGH:
         usual = round(float(facts.get("usual", 0.0)))
-        failed = count_noun(round(what.value), "failure")
-        return f"{failed} of {subject} in 15 min; usual at this time: {usual:,}"
+        failed = say_failures(what, what.value)
+        return (
+            f"{failed[:1].upper()}{failed[1:]} of {subject} in 15 min; "
+            f"usual at this time: {usual:,}"
+        )
     if kind is IncidentKind.GROUP:
         news = "is back" if facts.get("state") == "regressed" else "is new"
         return f"{_name_group(what)} {news}: {say_failures(what, what.value)} in the last hour"

@@ -125,12 +125,13 @@ def _tell_lock(one: Ready) -> dict[str, Any]:
 def _judge_failures(measured: Measured, limits: Limits) -> Iterator[Condition]:
     for one in measured.failures:
         limit = find_failure_limit(one, limits)
-        if limit is None or one.failed < limit or one.failed < LEAST_SHARE * one.ended:
+        if limit is None or one.expected < limit or one.failed < LEAST_SHARE * one.ended:
             continue
         usual = expect_failures(one.usual)
         yield Condition(
             IncidentKind.FAILURES_HIGH, _name(one.queue), one.failed, limit, None, (one.queue,),
-            {"usual": usual, "ended": max(one.ended, one.failed)},
+            {"usual": usual, "ended": max(one.ended, one.failed),
+             **({"at_least": True} if one.projected is not None else {})},
         )  # fmt: skip
 
 

@@ -84,12 +84,18 @@ class Failures:
     """Jobs of one queue that failed in the last quarter of an hour; `ended`: all that did.
 
     `usual`: at the same time of other days, by how many days ago; empty if not looked up.
+    `projected`: where no more were counted, how many that makes of the whole span; it is judged by.
     """
 
     queue: str
     failed: int
     usual: Mapping[int, int] = field(default_factory=dict)
     ended: int = 0
+    projected: int | None = None
+
+    @property
+    def expected(self) -> int:
+        return self.failed if self.projected is None else self.projected
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +217,10 @@ class Memory:
 class Measured:
     """`waiting`: ready jobs of queues that are behind or no worker listens to, up to 1,000 each.
 
-    `own_queue`: that of our own tasks. `projected`: the failures are, from the newest of all
-    queues, so that those of some are not known. `uncollected`: there are failures that the groups
-    do not count yet. `crons_known`: a live worker has told its periodic tasks. `plans`: the digests
-    that there should be. `reporting`: recorders that beat.
+    `own_queue`: that of our own tasks. `projected`: only the newest failures of all
+    queues were counted, so that those of some are not known. `uncollected`: there are failures that
+    the groups do not count yet. `crons_known`: a live worker has told its periodic tasks. `plans`:
+    the digests that there should be. `reporting`: recorders that beat.
     """
 
     now: datetime

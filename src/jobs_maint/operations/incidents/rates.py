@@ -28,7 +28,7 @@ KEPT = timedelta(days=15)
 DAYS = (*range(1, 8), 14)
 """Days ago on which the same time is looked at."""
 MOST = 5_000
-"""Failures that are counted one by one; of more, the number is projected."""
+"""Failures that are counted one by one; what is judged and kept of more is projected."""
 MOST_SUCCEEDED = 5_000
 EACH_PASS = 2
 """Quarters of an hour."""
@@ -36,33 +36,38 @@ EACH_PASS = 2
 
 async def measure_failures(conn: Conn, now: datetime, limits: Limits) -> dict[str, Any]:
     """By queue, in the last quarter of an hour; the rest only where there may be too many."""
-    counted, projected = await _count(conn, now - QUARTER, now)
+    counted = await _count(conn, now - QUARTER, now)
     usual = {}
-    if any(failed >= limits.few for failed in counted.values()):
+    if any(one.expected >= limits.few for one in counted):
         usual = await _list_usual(conn, now)
     found = []
-    for queue, failed in counted.items():
-        by_days = {ago: failures.get(queue, 0) for ago, failures in usual.items()}
-        one = Failures(queue, failed, by_days)
+    for in_queue in counted:
+        by_days = {ago: failures.get(in_queue.queue, 0) for ago, failures in usual.items()}
+        one = replace(in_queue, usual=by_days)
         limit = find_failure_limit(one, limits)
-        if limit is not None and failed >= limit:
-            enough = min(round(failed / LEAST_SHARE), MOST_SUCCEEDED)
-            params = {"since": now - QUARTER, "queue": queue, "most": enough}
+        if limit is not None and one.expected >= limit:
+            enough = min(round(one.failed / LEAST_SHARE), MOST_SUCCEEDED)
+            params = {"since": now - QUARTER, "queue": one.queue, "most": enough}
             succeeded = await fetch_one(conn, load_queries("watch")["count_succeeded"], params)
-            one = replace(one, ended=failed + succeeded["jobs"])
-        found.append(one)
+            found.append(replace(one, ended=one.failed + succeeded["jobs"]))
+        else:
+            found.append(one)
+    projected = any(one.projected is not None for one in found)
     return {"failures": tuple(found), "projected": projected}
 
 
-async def _count(conn: Conn, since: datetime, until: datetime) -> tuple[dict[str, int], bool]:
-    """By queue; and whether that is projected, so that other queues may have had failures, too."""
+async def _count(conn: Conn, since: datetime, until: datetime) -> list[Failures]:
+    """By queue. Where that is projected, other queues may have had failures, too."""
     params = {"since": since, "until": until, "ours": OUR_TASKS, "most": MOST}
     rows = await fetch_all(conn, load_queries("watch")["count_failed"], params)
-    found = {}
+    found = []
     for row in rows:
-        part = (until - row["from_at"]) / (until - since) if row["from_at"] else 1.0
-        found[row["queue"]] = round(row["failed"] / max(part, 0.001))
-    return found, any(row["from_at"] for row in rows)
+        one = Failures(row["queue"], row["failed"])
+        if row["from_at"]:
+            part = max((until - row["from_at"]) / (until - since), 0.001)
+            one = replace(one, projected=round(row["failed"] / part))
+        found.append(one)
+    return found
 
 
 async def _list_usual(conn: Conn, now: datetime) -> dict[int, dict[str, int]]:
@@ -106,7 +111,8 @@ async def note_rates(
 
 
 async def _note(conn: Conn, quarter: datetime) -> None:
-    failed, _ = await _count(conn, quarter, quarter + QUARTER)
+    counted = await _count(conn, quarter, quarter + QUARTER)
+    failed = {one.queue: one.expected for one in counted}
     params = {"quarter": quarter, "failed": Jsonb(failed)}
     await fetch_all(conn, load_queries("watch")["note_rate"], params)
 

@@ -49,7 +49,15 @@ def note(
 
 
 def keep_worst(condition: Condition, before: Condition) -> Condition:
-    return replace(condition, worst=max(condition.value, before.worst or before.value))
+    """At its worst there may have been more than were counted; that stays true."""
+    worst = before.worst or before.value
+    if condition.value >= worst:
+        return replace(condition, worst=condition.value)
+    at_least = before.facts.get("worst_at_least") or (
+        before.facts.get("at_least") and before.value == worst
+    )
+    facts = {**condition.facts, "worst_at_least": True} if at_least else condition.facts
+    return replace(condition, worst=worst, facts=facts)
 
 
 def go_on(condition: Condition, before: Condition, *, was_over: bool = False) -> Condition:
