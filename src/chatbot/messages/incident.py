@@ -52,12 +52,14 @@ from jobs_maint.actions import MuteIncident, TakeGroup, TakeIncident
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.render import (
+    count_more,
     find_sign,
     is_good,
     judge_incident,
     list_parts,
     say_condition,
     say_since,
+    say_tasks,
     say_within,
 )
 
@@ -167,6 +169,8 @@ def tell_begin(incident: Incident, as_of: datetime) -> Line:
         begin = sign or begin
         lasts = f", for {format_age(as_of - begin)}"
         line = [f"{since[0].upper()}{since[1:]} ", when(begin, as_of), lasts]
+    if incident.unlike:  # these would be of the error that leads it alone
+        return [*line, *tell_which(incident), "."]
     if has_size(incident) and incident.worst > 1.1 * incident.value:
         line.append(f" · {say_worst(incident)}")
     if last := find_last(incident):
@@ -188,21 +192,25 @@ def _ordinal(number: int) -> str:
 
 def tell_folded(incident: Incident, as_of: datetime) -> list[Line]:
     """What has the same cause, and what of the same kind came at the same time: a line each."""
-    parts = list_parts(incident)
-    shown = parts[:MOST_PARTS]
+    shown = list_parts(incident)[:MOST_PARTS]
     follow = [one for one in shown if has_same_cause(one, incident)]
     lines: list[Line] = []
+    if incident.unlike:
+        tasks = say_tasks(incident.unlike)
+        lines = [[tasks]] if tasks else []
+        lines.append(_tell_part("One of them", incident.lead, incident, as_of))
     if follow:
         told = "; ".join(_say_within(one, 80) for one in follow)
         lines.append([f"With the same cause: {told}."])
-    lines += [
-        [f"Also: {_say_within(one, 160)}", *tell_name(one), *tell_marks(one, incident, as_of), "."]
-        for one in shown
-        if one not in follow
-    ]
-    if more := len(parts) - len(shown):
+    lines += [_tell_part("Also", one, incident, as_of) for one in shown if one not in follow]
+    if more := count_more(incident, MOST_PARTS):
         lines.append([f"And {more:,} more."])
     return lines
+
+
+def _tell_part(also: str, one: Condition, incident: Incident, as_of: datetime) -> Line:
+    marks = tell_marks(one, incident, as_of)
+    return [f"{also}: {_say_within(one, 160)}", *tell_name(one), *marks, "."]
 
 
 def _say_within(part: Condition, most: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from chatbot.messages.parts import Button
 from chatbot.messages.words import name_queue
@@ -18,12 +19,14 @@ from jobs_maint.actions import (
     PreviewBulk,
     RunDoctor,
     ShowStats,
+    escape_glob,
 )
 from jobs_maint.models import Incident, IncidentKind
 
 __all__ = ["find_buttons", "list_looks"]
 
 HOUR = timedelta(hours=1)
+LONGEST_WORDS = 1_500
 
 
 def find_buttons(incident: Incident) -> list[Button]:
@@ -75,9 +78,14 @@ def _list_group(incident: Incident) -> list[Button]:
     # From its beginning on, so that none of its jobs is left out.
     lasted = (incident.resolved_at or incident.seen_at) - incident.since
     since = timedelta(hours=1 + -(-lasted // HOUR))
-    shown = ListFailed(group=incident.subject, since=since, until=incident.resolved_at)
+    unlike = incident.unlike
+    tasks = tuple(map(escape_glob, unlike.jobs)) if unlike else ()
+    if sum(len(task) + 10 for task in tasks) > LONGEST_WORDS:
+        return [Button("Show errors", ListErrors(since=since).words())]
+    which: dict[str, Any] = {"tasks": tasks} if unlike else {"group": incident.subject}
+    shown = ListFailed(**which, since=since, until=incident.resolved_at)
     found = [Button("Show failed jobs", shown.words())]
     if incident.state == "resolved":
         return found
-    wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], group=incident.subject, since=since)
+    wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], **which, since=since)
     return [*found, Button("Preview retry", PreviewBulk(BulkVerb.RETRY, wanted).words())]

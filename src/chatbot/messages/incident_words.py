@@ -11,7 +11,14 @@ from chatbot.messages.alike import list_ids
 from chatbot.messages.parts import Line, code
 from chatbot.messages.words import count, cut, first_lines, short_task
 from jobs_maint.durations import format_age
-from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
+from jobs_maint.models import (
+    Condition,
+    HistoryEntry,
+    Incident,
+    IncidentKind,
+    Why,
+    say_messages,
+)
 from jobs_maint.render import find_red, is_good, safe_word, say_failures, say_past, say_reason
 
 __all__ = [
@@ -253,6 +260,8 @@ def quote_error(incident: Incident) -> str:
     """Of a group, the error; of what could not be sent, why. At most two lines."""
     facts = incident.facts
     text = str(facts.get("message") or facts.get("error") or "")[:8_000]
+    if incident.unlike and incident.unlike.errors == 1:
+        text = say_messages(incident.unlike.groups, text)
     name = str(facts.get("exception_type") or "")[:400].rpartition(".")[2]
     if name and not text.startswith(name):
         text = f"{name}: {text}" if text else name

@@ -23,5 +23,6 @@ from jobs_maint.models.settled import *
 from jobs_maint.models.silent_workers import *
 from jobs_maint.models.slots import *
 from jobs_maint.models.stats import *
+from jobs_maint.models.unlike import *
 from jobs_maint.models.watched import *
 from jobs_maint.models.worker_counts import *

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from jobs_maint.models.settled import Standing
+from jobs_maint.models.unlike import Unlike
 
 __all__ = [
     "MOST_FAILURES",
@@ -207,8 +208,17 @@ class Incident:
         )
 
     @property
+    def unlike(self) -> Unlike | None:
+        """Where it is about more errors than are listed: the sums over all errors of its tasks."""
+        if self.kind is not IncidentKind.GROUP or not self.is_open or self.calm_since is not None:
+            return None
+        parts = [one for one in (*self.folded, self.lead) if "of_task" in one.facts]
+        return Unlike.sum({str(one.facts["task"]): one.facts["of_task"] for one in parts})
+
+    @property
     def standing(self) -> Standing:
-        return self.lead.standing
+        known = self.unlike and self.unlike.standing
+        return known if known and known.failed_now is not None else self.lead.standing
 
     def find_muter(self, part: Condition) -> str | None:
         """Who muted it last; None where nobody muted it but all errors of its kind."""

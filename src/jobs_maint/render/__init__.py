@@ -8,6 +8,7 @@ from __future__ import annotations
 from jobs_maint.models import Preview
 from jobs_maint.render.audited import say_counts, tell_counts, tell_outcome
 from jobs_maint.render.conditions import (
+    count_more,
     find_sign,
     is_good,
     is_old,
@@ -50,6 +51,7 @@ from jobs_maint.render.levels import (
 )
 from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
+from jobs_maint.render.unlike import say_tasks
 from jobs_maint.render.verdict import (
     Verdict,
     build_verdict,
@@ -71,6 +73,7 @@ __all__ = [
     "build_data",
     "build_verdict",
     "count_in_trouble",
+    "count_more",
     "count_noun",
     "find_red",
     "find_sign",
@@ -108,6 +111,7 @@ __all__ = [
     "say_since",
     "say_state",
     "say_task",
+    "say_tasks",
     "say_times",
     "say_unwatched",
     "say_with_end",

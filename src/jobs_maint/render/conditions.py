@@ -16,9 +16,11 @@ from jobs_maint.models import (
     Why,
 )
 from jobs_maint.render.safe import safe_word, short_task
+from jobs_maint.render.unlike import say_unlike
 from jobs_maint.render.verdict import count_noun
 
 __all__ = [
+    "count_more",
     "find_sign",
     "is_good",
     "is_old",
@@ -221,6 +223,16 @@ def list_parts(incident: Incident) -> list[Condition]:
     return sorted(told, key=lambda one: not one.is_live)
 
 
+def count_more(incident: Incident, most: int) -> int:
+    """What is left to tell where `most` parts are told, with errors that no part is about."""
+    parts = list_parts(incident)
+    more = max(len(parts) - most, 0)
+    if incident.unlike:
+        told = sum(one.kind is IncidentKind.GROUP for one in (incident.lead, *parts))
+        more += max(incident.unlike.groups - told, 0)
+    return more
+
+
 MOST_COUNTED = 1_000
 """Jobs of a queue that wait are not counted beyond."""
 
@@ -250,6 +262,13 @@ def say_failures(
     return f"at least {counted}" if at_least else f"{up_to}{counted}"
 
 
+def _say_group(what: Incident | Condition) -> str:
+    if isinstance(what, Incident) and what.unlike:
+        return say_unlike(what.unlike)
+    news = "is back" if what.facts.get("state") == "regressed" else "is new"
+    return f"{_name_group(what)} {news}: {say_failures(what, what.value)} in the last hour"
+
+
 def say_condition(what: Incident | Condition) -> str:
     """One sentence without its full stop, on one line; markup in the team's names is left."""
     facts, subject, kind = what.facts, _name(what), what.kind
@@ -271,8 +290,7 @@ def say_condition(what: Incident | Condition) -> str:
             f"usual at this time: {usual:,}"
         )
     if kind is IncidentKind.GROUP:
-        news = "is back" if facts.get("state") == "regressed" else "is new"
-        return f"{_name_group(what)} {news}: {say_failures(what, what.value)} in the last hour"
+        return _say_group(what)
     if kind is IncidentKind.JOBS_STUCK:
         jobs = int(facts.get("jobs", 1))
         is_stuck = "job is" if jobs == 1 else "jobs are"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 from jobs_maint.durations import format_age
@@ -14,6 +14,7 @@ from jobs_maint.models import (
     IncidentsReport,
 )
 from jobs_maint.render.conditions import (
+    count_more,
     find_sign,
     list_parts,
     list_takers,
@@ -29,6 +30,7 @@ from jobs_maint.render.coverage import safe_reach
 from jobs_maint.render.levels import judge_incidents, sort_incidents
 from jobs_maint.render.page import Page, Pages, clock
 from jobs_maint.render.safe import safe_line, safe_word, type_queue
+from jobs_maint.render.unlike import say_tasks
 from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
@@ -94,7 +96,7 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
         calm = clock(one.calm_since, as_of)
         page.line(f"Calm since {calm} UTC, still watched: it comes and goes.", indent=2)
     notes = list(_say_begin(one, as_of))
-    if last := one.facts.get("last_at"):
+    if (last := one.facts.get("last_at")) and not one.unlike:
         notes.append(f"last failure {clock(datetime.fromisoformat(str(last)), as_of)}")
     if one.spells > 1:
         notes.append(f"came {one.spells} times")
@@ -104,12 +106,19 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
     if above or (until and until > as_of):
         notes.append(_say_mute(one.lead, one, as_of, None if above else until))
     page.line(f"{'; '.join(notes)}.", indent=2)
-    parts = list_parts(one)
-    for line in _with_it(parts[:MOST_FOLDED], one, as_of):
-        page.line(line, indent=2)
-    if len(parts) > MOST_FOLDED:
-        page.line(f"And {len(parts) - MOST_FOLDED:,} more.", indent=2)
+    _show_parts(one, as_of, page)
     page.line(f"jobs-maint {_see(one)}", indent=2)
+
+
+def _show_parts(one: Incident, as_of: datetime, page: Page) -> None:
+    if one.unlike:
+        if tasks := say_tasks(one.unlike):
+            page.line(tasks, indent=2)
+        page.line(f"One of them: {_tell_part(one.lead, one, as_of)}", indent=2)
+    for part in list_parts(one)[:MOST_FOLDED]:
+        page.line(f"Also: {_tell_part(part, one, as_of)}", indent=2)
+    if more := count_more(one, MOST_FOLDED):
+        page.line(f"And {more:,} more.", indent=2)
 
 
 def _say_begin(one: Incident, as_of: datetime) -> Iterator[str]:
@@ -145,11 +154,8 @@ def _see(what: Incident) -> str:
     return words.get(what.kind, "doctor")
 
 
-def _with_it(folded: Sequence[Condition], incident: Incident, as_of: datetime) -> list[str]:
-    return [
-        f"Also: {safe_line(say_condition(one))}{_name(one)}{_marks(one, incident, as_of)}."
-        for one in folded
-    ]
+def _tell_part(one: Condition, incident: Incident, as_of: datetime) -> str:
+    return f"{safe_line(say_condition(one))}{_name(one)}{_marks(one, incident, as_of)}."
 
 
 def _name(one: Condition) -> str:

@@ -40,7 +40,10 @@ def judge_incident(one: Incident) -> Level:
     """Of an open one: an error is judged as failures are, by what became of its jobs."""
     if one.calm_since is not None:
         return "yellow"
-    return _find_worst({_judge_part(part) for part in (one.lead, *one.folded)})
+    levels = {_judge_part(part) for part in (one.lead, *one.folded)}
+    if one.unlike and one.unlike.standing.failed_now is not None:
+        levels.add(judge_failures(1, 0, one.unlike.standing, news=True))
+    return _find_worst(levels)
 
 
 def find_red(one: Incident) -> Incident | Condition | None:
@@ -49,7 +52,7 @@ def find_red(one: Incident) -> Incident | Condition | None:
         return None
     if _judge_part(one.lead) == "red":
         return one
-    return next(part for part in one.folded if _judge_part(part) == "red")
+    return next((part for part in one.folded if _judge_part(part) == "red"), one)
 
 
 def judge_incidents(found: Iterable[Incident]) -> Level:

@@ -126,12 +126,12 @@ ON CONFLICT (quarter) DO UPDATE SET failed = excluded.failed;
 -- name: drop_rates (until)
 DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 
--- name: list_groups (least, most, most_failures)
+-- name: list_groups (least, most, most_failures, most_of_a_task)
 -- Groups of errors that are new or came back within a day, with so many failures in the last hour; and
 -- first those that are an open incident, however many they have. Others that are muted, alone or with
 -- all groups of their kind, are left out.
--- The oldest first, so that the same ones are told in each pass; those whose jobs are all dealt with
--- take no place from others. Each is counted by itself, so that none hides behind a storm of another:
+-- The oldest first, so that the same ones are told in each pass, `most_of_a_task` of each task; those
+-- whose jobs are all dealt with take no place from others. Each is counted by itself, so that none hides behind a storm of another:
 -- {{alike}}. `at_least`: so many that no more were counted. `last`: of the newest failure when it was,
 -- its job and its record, in an array as that has an order; the message is its, too.
 WITH told AS MATERIALIZED (
@@ -155,13 +155,18 @@ WITH told AS MATERIALIZED (
            said.muted_above AS above
     FROM known g CROSS JOIN {{said}} WHERE g.told OR said.muted_until IS NULL
 ), wanted AS MATERIALIZED (
-    SELECT * FROM recent AS wanted
-    WHERE told OR %(least)s <= (
-        SELECT count(*) FROM unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
-            SELECT FROM jobs_maint_failures f WHERE {{alike}}
-            ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(least)s
-        ) AS first)
-    ORDER BY NOT told, settled, since, name
+    SELECT * FROM (
+        SELECT *, row_number() OVER (
+            PARTITION BY task_name, settled ORDER BY NOT told, since, name) AS place
+        FROM recent AS wanted
+        WHERE told OR %(least)s <= (
+            SELECT count(*) FROM unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
+                SELECT FROM jobs_maint_failures f WHERE {{alike}}
+                ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(least)s
+            ) AS first)
+    ) AS enough
+    WHERE told OR place <= %(most_of_a_task)s
+    ORDER BY NOT told, settled, place, since, name
     LIMIT %(most)s::bigint + (SELECT least(count(*), 2 * %(most)s::bigint) FROM told WHERE settled)
 ), counted AS (
     SELECT wanted.name, part.queue_name, sum(part.failures)::bigint AS failures,
@@ -186,7 +191,7 @@ WITH told AS MATERIALIZED (
                'failures', failures, 'job_id', last[2]::bigint)) AS by_queue
     FROM counted GROUP BY 1
 )
-SELECT wanted.name, wanted.task_name AS task, wanted.queues, wanted.exception_type,
+SELECT wanted.name, wanted.told, wanted.task_name AS task, wanted.queues, wanted.exception_type,
        coalesce((SELECT left(f.message, 2000) FROM jobs_maint_failures f
                  WHERE f.id = summed.last[3]::bigint), wanted.message) AS message,
        to_timestamp(summed.last[1]::float8) AS last_at, coalesce(summed.failures, 0) AS failures,

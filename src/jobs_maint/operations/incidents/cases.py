@@ -68,7 +68,8 @@ class Case:
 def _list_settled(incident: Incident) -> list[tuple[bool, bool]]:
     """What its colour and its buttons follow from."""
     parts = (incident.lead, *incident.folded)
-    return [(one.standing.none_failed, one.standing.all_done) for one in parts]
+    standing = [incident.standing, *(one.standing for one in parts)]
+    return [(one.none_failed, one.all_done) for one in standing]
 
 
 def _tell_calm(incident: Incident) -> Why | None:

@@ -166,6 +166,7 @@ def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
                 "by_queue": one.by_queue,
                 **({"at_least": True} if one.at_least else {}),
                 **({"standing": one.standing} if one.standing else {}),
+                **({"of_task": one.of_task} if one.of_task else {}),
                 **list_marks(partial(getattr, one)),
             }
             yield Condition(

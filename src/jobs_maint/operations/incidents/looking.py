@@ -12,7 +12,8 @@ import psycopg
 from jobs_maint.actions import Limits
 from jobs_maint.call import describe_error
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import MOST_FAILURES, IncidentKind
+from jobs_maint.models import MOST_FAILURES, MOST_LISTED, IncidentKind, Standing
+from jobs_maint.operations.failures.states import MOST_OF_A_KIND
 from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.incidents import measured as m
 from jobs_maint.operations.incidents.judging import find_limit
@@ -181,19 +182,41 @@ def _is_behind(one: m.Ready, now: datetime, limits: Limits) -> bool:
 
 async def look_at_groups(conn: Conn, limits: Limits) -> Found:
     most = max(MOST_FAILURES, limits.group)
-    params = {"least": limits.group, "most": MOST_GROUPS, "most_failures": most}
+    params = {
+        "least": limits.group, "most": MOST_GROUPS, "most_failures": most,
+        "most_of_a_task": MOST_LISTED,
+    }  # fmt: skip
     async with in_index_order(conn):
         rows = await fetch_all(conn, load_queries("watch")["list_groups"], params)
     late = await fetch_one(conn, load_queries("watch")["find_uncollected"])
     standing = await count_standing(conn, {row["name"] for row in rows})
+    is_cut = len(rows) >= MOST_GROUPS
+    of_task = await _count_unlike(conn, {row["task"] for row in rows}, late["uncollected"], is_cut)
+    groups = []
+    for row in rows:
+        told, fates, unlike = row.pop("told"), standing.get(row["name"]), of_task.get(row["task"])
+        if told or not unlike or not Standing(**fates or {}).is_dealt_with:
+            more = {"queues": tuple(row["queues"]), "standing": fates, "of_task": unlike}
+            groups.append(m.Group(**{**row, **more}))
+    return {"groups": tuple(groups), "uncollected": late["uncollected"]}
+
+
+async def _count_unlike(
+    conn: Conn, tasks: Collection[str], uncollected: bool, is_cut: bool
+) -> dict[str, dict[str, Any]]:
+    """By task. `is_cut`: there may be errors of more tasks."""
+    if not tasks:
+        return {}
+    params = {
+        "tasks": sorted(tasks), "least": MOST_LISTED, "alike": MOST_OF_A_KIND,
+        "most": MOST_FAILURES, "most_of_all": MOST_FAILURES,
+    }  # fmt: skip
+    async with in_index_order(conn):
+        rows = await fetch_all(conn, load_queries("unlike")["count_unlike"], params)
+    found = {row.pop("task"): row for row in map(dict, rows)}
     return {
-        "groups": tuple(
-            m.Group(
-                **{**row, "queues": tuple(row["queues"]), "standing": standing.get(row["name"])}
-            )
-            for row in rows
-        ),
-        "uncollected": late["uncollected"],
+        task: {**one, "at_least": one["at_least"] or uncollected, "more_tasks": is_cut}
+        for task, one in found.items()
     }
 
 

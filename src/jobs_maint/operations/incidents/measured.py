@@ -103,7 +103,8 @@ class Group:
     """A new or regressed group of errors, or one that is an open incident.
 
     `failures`: in the last hour. `at_least`: so many that no more were counted.
-    `standing`: what became of its jobs, where that is known.
+    `standing`: what became of its jobs, where that is known. `of_task`: the jobs of its task that
+    failed with any error, where these are many.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Group:
     at_least: bool = False
     by_queue: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     standing: Mapping[str, int] | None = None
+    of_task: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,14 +150,17 @@ def _cut_part(one: Condition, scope: QueueScope) -> Condition:
 
 def _cut_facts(one: Incident | Condition, scope: QueueScope) -> Mapping[str, Any]:
     """Counts and jobs of the queues in reach, and no text of a job that may be in another."""
-    all_queues: Mapping[str, Mapping[str, Any]] | None = one.facts.get("by_queue")
+    all_facts = one.facts
+    if not all(map(scope.covers, all_facts.get("of_task", {}).get("queues", ()))):
+        all_facts = {name: fact for name, fact in all_facts.items() if name != "of_task"}
+    all_queues: Mapping[str, Mapping[str, Any]] | None = all_facts.get("by_queue")
     if all_queues is None:
-        return one.facts
+        return all_facts
     own = {queue: facts for queue, facts in all_queues.items() if scope.covers(queue)}
     if len(own) == len(all_queues):
-        return one.facts
+        return all_facts
     outside = {"message", "left", "last_at", "standing"}
-    cut = {name: fact for name, fact in one.facts.items() if name not in outside}
+    cut = {name: fact for name, fact in all_facts.items() if name not in outside}
     for name in cut:
         found = [facts[name] for facts in own.values() if name in facts]
         if name in {"waiting", "jobs"}:
