@@ -201,7 +201,7 @@ async def test_who_is_on_the_part_that_a_role_sees_is_told_and_who_stays_on_it_a
     report, told = await show(pool, EVA)  # before the next pass of the watch
     [one] = report.open
     assert (one.queues, one.taken_by, one.muted_until is not None) == (("web",), ANA.label, True)
-    assert "taken by shell:ana@host; muted until" in told
+    assert "taken by shell:ana@host; muted by shell:ana@host until" in told
     said = render_result(report, "/jobs", by="U0EVA").text
     assert "ana@host is on it, since" in said
     assert "Nobody is on it" not in said
