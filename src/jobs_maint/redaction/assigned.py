@@ -98,6 +98,8 @@ _REVERSED = re.compile(
     re.VERBOSE,
 )
 """`assert 'letmein' == user.password`, and below it `where 'letmein' = User(1).password`."""
+_SENTENCE = re.compile(r"[a-z]+(?:[ ][a-z]+)+\.?(?=$|[\r\n,;(])")
+"""`Cookie: header too large`"""
 _NOT_SET = re.compile(
     r"(?:basic|bearer|digest)\s{0,3}$|%[sr](?!\w)|\{\w*\}|\.\.\.|…"
     r"|(?:true|false|none|null|required|missing|invalid|expired|denied|failed)\b",
@@ -110,7 +112,8 @@ def hide_headers(text: str) -> str:
 
     def hide(found: re.Match[str]) -> str:
         value = found["value"]
-        if _NOT_SET.match(value) or value.startswith(HIDDEN) or _is_computed(found):
+        said = found["name"].lower().endswith("cookie") and _SENTENCE.match(value)
+        if said or _NOT_SET.match(value) or value.startswith(HIDDEN) or _is_computed(found):
             return found[0]
         scheme = _HEADER_SCHEME.match(value) if found["name"].lower().endswith("tion") else None
         return f"{found['name']}{found['sep']}{scheme[0] + ' ' if scheme else ''}{HIDDEN}"

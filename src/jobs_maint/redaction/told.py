@@ -25,6 +25,18 @@ _PARSED = re.compile(r"\b(?:unexpected|expected|illegal|unrecognized) $", re.IGN
 _COMPOUND = re.compile(r"[a-z0-9][A-Z]|[ _.-]")
 _ENDS_LINE = re.compile(r"['\"]?[ \t]{0,8};?[ \t]{0,8}(?=[\r\n]|$)")
 _MORE_WORDS = re.compile(r"[ \t]{1,4}[^\W\d_]+(?![\w=:])")
+_MADE = re.compile(r"(?:token|jwt|key|cookie|otp|credential)s?$")
+"""What no person chose: a word of letters after it is one of a sentence."""
+_PLAIN = re.compile(r"[a-z][a-z'-]*|[A-Z][a-z]+")
+_ELSEWHERE = re.compile(r"\s{1,40}remoteRef:")
+"""An ExternalSecret of Kubernetes names where its value is."""
+_PLACE_NAMED = re.compile(r"[A-Za-z][\w-]*(?:[/.:][A-Za-z][\w-]*)*")
+_FATE = re.compile(
+    r"[ ](?:not|no|is|are|was|were|has|have|had|does|do|did|can|cannot|could|must|should|may|will"
+    r"|already|doesn't|isn't|wasn't|hasn't|can't|needs|expired|missing|deleted|scheduled"
+    r"|deletion|rotation|rotated|unavailable|denied|forbidden)\b(?![=:])"
+)
+"""What is said of a secret that is kept somewhere."""
 _IN_PROSE = re.compile(
     r"(?!(?:sha|md5|argon|bcrypt|scrypt|pbkdf|v\d|utf|rfc|job|user|id)[\w-]*$)"
     r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])\S{6,}"
@@ -70,7 +82,8 @@ def is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: St
         return strength is Strength.WEAK or not one
     if kind == "quoted":
         return _is_mentioned(text, found, span, strength)
-    return kind == "key" and _is_spoken_of(text, found, span, strength)
+    explained = kind in ("key", "spaced") and _is_explained(text, found, span, strength)
+    return explained or (kind == "key" and _is_spoken_of(text, found, span, strength))
 
 
 def _is_mentioned(
@@ -100,6 +113,21 @@ def _is_spoken_of(
     weak_word = strength is Strength.WEAK and value.isalpha()
     said = weak_word and ":" in text[found.end("key") : found.end()] and span[0] == found.end()
     return bool(said and _MORE_WORDS.match(text, span[1]))
+
+
+def _is_explained(
+    text: str, found: re.Match[str], span: tuple[int, int], strength: Strength
+) -> bool:
+    """`JWT: alg none not allowed`, `API key: check the dashboard`, `secret: a/b not found`"""
+    value, name = text[slice(*span)], found[found.lastgroup or ""].lower()
+    if strength is Strength.ALWAYS or text[span[0] - 2 : span[0]] != ": ":
+        return False
+    if name == "secretkey" and _ELSEWHERE.match(text, span[1]):
+        return True
+    if _MADE.search(name):
+        return _PLAIN.fullmatch(value) is not None and bool(_MORE_WORDS.match(text, span[1]))
+    of_place = name.endswith(("secret", "secrets")) and _PLACE_NAMED.fullmatch(value)
+    return bool(of_place and _FATE.match(text, span[1]))
 
 
 def _is_random(value: str) -> bool:
