@@ -275,6 +275,12 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         '"input":1,"loc":["a"', '"loc":["token"],', '"loc":["a",', '"loc":["token"],"input":{"',
         '"value":"a\\', '"a":{"a":1},"name":"token",', '\\"value\\":\\"a\\",',
         "user_code=BCDFGHJ", "value: ", "'loc'", "ParameterKey=token,",
+        "vault login ", "sqlplus a/", "userid=a/", "net user a ", "kind: Secret\ndata:\n",
+        "kind: Secret\n", "stringData:\n a: b\n", '"kind":"Secret","data":{', "- data:\n",
+        "://a:a/@", "://a:a@a/@", "fly secrets set a=", "['vault', ",
+        "'a', 'vault', ", " data:\n", "kubectl create secret a --from-literal=a=b ",
+        "exec.py a:b ", "snmpget -c ", "lftp -u ", "npm set token ", "token: a b ", "Cookie: a a ",
+        "rman a ", "secret set a ", "bw unlock ", "encrypt_string --a b ", "connect a/", "exp a/a@",
         "code=a1b2c3&grant_type=", "code=a1b2c3 ", "assertion=a1", "<key>token</key> ",
     ],
 )  # fmt: skip

@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from jobs_maint.redaction.clients import hide_given_in_words
 from jobs_maint.redaction.commands import hide_in_words
+from jobs_maint.redaction.manifests import hide_data
 from jobs_maint.redaction.names import Strength
 from jobs_maint.redaction.pairs import find_strength
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
@@ -76,7 +78,7 @@ def _redact_mapping(value: Mapping[Any, Any], rules: Rules, depth: int) -> dict[
         # A key may be a secret itself: {"ghp_…": "ada"}.
         shown = redact_text(key, rules) if isinstance(key, str) and len(key) > 15 else key
         found[shown] = _by_name(inner, strength, str(key), rules, depth)
-    return found
+    return hide_data(found)
 
 
 def _by_name(inner: Any, strength: Strength, name: str, rules: Rules, depth: int) -> Any:
@@ -96,6 +98,7 @@ def _by_name(inner: Any, strength: Strength, name: str, rules: Rules, depth: int
 def _redact_list(items: list[Any], rules: Rules, depth: int) -> list[Any]:
     """A pair (`["password", "…"]`) and what follows an option are hidden like a key's value."""
     items = hide_in_words(items) if any(_is_of_command(item) for item in items) else items
+    items = hide_given_in_words(items, rules) if 2 < len(items) < 200 else items
     found = [_redact(item, rules, depth) for item in items]
     for at, (name, value) in enumerate(itertools.pairwise(items)):
         if not (isinstance(name, str) and _NAME.fullmatch(name)) or found[at] != name:

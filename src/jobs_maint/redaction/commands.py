@@ -9,15 +9,18 @@ from jobs_maint.redaction.rules import HIDDEN
 
 __all__ = ["hide_in_words", "hide_options"]
 
-_JOINED = r"(?:mysql\w*|mariadb[\w-]*|7z[ar]?|7zz|rar|unrar|zip)"
+_JOINED = r"(?:mysql\w*|mariadb[\w-]*|7z[ar]?|7zz|rar|unrar)"
 _APART = (
     r"(?:sshpass|mongo\w*|(?:docker|podman|buildah|skopeo|helm|nerdctl|oras|crane|az|oc|cf)(?=\b.*\blogin\b)|login"
-    r"|useradd|usermod|smbclient|mount|xfreerdp|influx|cqlsh|couchbase-cli|ansible-vault|expect|cbq)"
+    r"|useradd|usermod|smbclient|mount|xfreerdp|influx|cqlsh|couchbase-cli|ansible-vault|expect|cbq"
+    r"|twine|crackmapexec|nxc|netexec|evil-winrm|ncftp\w*|rdesktop|hydra|medusa|steghide"
+    r"|az(?=\s+(?:sql|mysql|postgres|synapse)\b))"
 )
 _TOOLS = re.compile(
-    rf"(?<![\w-])(?:(?P<joined>{_JOINED})|(?P<apart>{_APART})|(?P<upper>sqlcmd|bcp|isql|unzip|zip|gpg)"
-    r"|(?P<ldap>ldap(?:search|modify|add|delete|passwd|whoami)|psexec)|(?P<redis>redis-(?:cli|benchmark)|valkey-cli)|(?P<openssl>openssl)"
-    r"|(?P<user>curl|wget|http|https|xh|lftp|hey|ab))(?![\w-])"
+    rf"(?<![\w-])(?:(?P<joined>{_JOINED})|(?P<apart>{_APART})|(?P<upper>sqlcmd|bcp|isql|unzip|zip|gpg|mosquitto_\w+|ipmitool)"
+    r"|(?P<snmp>snmp[a-z]+)"
+    r"|(?P<ldap>ldap(?:search|modify|add|delete|passwd|whoami)|psexec)|(?P<redis>redis-(?:cli|benchmark)|valkey-cli)|(?P<openssl>openssl|nuget|choco)"
+    r"|(?P<user>curl|wget|http|https|xh|lftp|hey|ab|etcdctl))(?![\w-])"
 )
 _GAP = r"(?:['\"]?,?\s{0,3}['\"]?)"
 _VALUE = r"""(?:"[^"\n]+"|'[^'\n]+'|[^\s'",;|]+)"""
@@ -28,14 +31,19 @@ _OPTIONS = {
     "ldap": re.compile(rf"(?P<keep>(?<=[\s'\"])-[wp]{_GAP})(?P<value>{_VALUE})"),
     "redis": re.compile(rf"(?P<keep>(?<=[\s'\"])-a{_GAP})(?P<value>{_VALUE})"),
     "openssl": re.compile(rf"(?P<keep>(?<=[\s'\"])-[kK](?=[\s'\",]){_GAP})(?P<value>{_VALUE})"),
+    "snmp": re.compile(rf"(?P<keep>(?<=[\s'\"])-[cAX]{_GAP})(?P<value>(?!public\b){_VALUE})"),
     "user": re.compile(
         rf"(?P<keep>(?<=[\s'\"])(?:-[uUa]|--(?:proxy-)?user|--auth){_GAP}['\"]?[^\s:'\",]+:(?!//))(?P<value>[^\s'\"]+)"
     ),
 }
 _PARTS = re.compile(r"[^\n;|&]+|[\n;|&]+")
-_PASSIN = re.compile(r"(-pass(?:in|out|word)?\s{1,3}pass:)[^\s'\"]+")
+_PASSIN = re.compile(
+    r"(-pass(?:in|out|word)?[\s=]{1,3}(?P<quote>['\"])?pass:)(?:(?(quote)[^'\"\n]+|[^\s'\"]+))"
+)
 _READS = (
-    r"(?:--password-stdin|--with-token|\bpasswd[ ][^\n|<]{0,40}--stdin|\bchpasswd|\bsudo[ ]-S)"
+    r"(?:--password-stdin|--with-token|\bpasswd[ ][^\n|<]{0,40}--stdin|\bchpasswd|\bsudo[ ]-S"
+    r"|\bkinit|\bwrangler[ ]secret[ ]put|\b(?:docker|podman)[ ]secret[ ]create|\bgh[ ]secret[ ]set"
+    r"|\bgcloud[ ]secrets|\bvault[ ]login|\bpass[ ]insert|--passphrase-fd|-pass(?:in|out)?[ ]stdin)"
     r"(?![\w-])"
 )
 """A command that reads a password from its input."""
@@ -60,7 +68,7 @@ _SAMBA = re.compile(
     r"(\b(?:smbclient|smbget|smbmap|rpcclient)\b[^\n;|&]{0,200}?\s(?:-U|--user)[=\s]?['\"]?"
     r"[^\s%'\"]{1,60}%)[^\s'\"]+"
 )
-_ANY = re.compile(r"-[pPwaukK]|--user|--proxy-user|--auth|-pass")
+_ANY = re.compile(r"(?<!\w)-(?:[pPwaukKcAX]|-user|-proxy-user|-auth)")
 
 
 def hide_options(text: str) -> str:

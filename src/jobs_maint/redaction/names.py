@@ -77,7 +77,7 @@ _SQUASHED = re.compile(
     |^(?:password|passwd)(?:hash|confirm|confirmation|old|new|digest|again|repeat|salt)$
     |^(?:new|old|my|user|admin|root|db|app|client|shared|jwt|auth|oauth|bot|web)?secret$
     |^(?:db|database|smtp|user|usr|mysql|pg|postgres|redis|ftp|sftp|mail|root|admin|ldap|my|sql
-       |http|https|proxy|login|email|key|store|keystore|mongo|rabbit|amqp|imap|bind|old|new
+       |http|https|proxy|login|email|(?:src|dest|new)?(?:key|store)|(?:key|trust)store|mongo|rabbit|amqp|imap|bind|old|new
        |auth|svc|service|app|web|cert|ssl|tls|zip|wifi)(?:pass|pwd|pw|psw|passw)$
     |^(?:auth|access|refresh|api|bearer|id|session|csrf|xsrf|user|bot|app|push|device|reset
        |verify|csrfmiddleware|github|gitlab|gh|npm|slack|jwt|login|sso|oauth|security|service|deploy|web

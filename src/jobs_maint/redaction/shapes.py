@@ -33,7 +33,8 @@ _FORMS = (
     rf"{_A}{{14}}\.atlasv1\.[\w=-]{{20,}}", r"pul-[a-f0-9]{32,}", r"ops_eyJ[\w-]{20,}",
     # Services
     r"gl(?:sa|c)_[A-Za-z0-9_+/=]{20,}", rf"NR(?:AK|II|IQ|RA|AA|JS|SP|BR)-?{_W}{{16,}}",
-    r"sntry[su]_[A-Za-z0-9_+/=-]{20,}", r"SG\.[\w-]{16,}\.[\w-]{16,}", r"key-[a-f0-9]{32}",
+    r"sntry[su]_[A-Za-z0-9_+/=-]{20,}", r"SG\.[\w-]{16,}\.[\w-]{16,}",
+    r"key-[a-z0-9]{32}(?![a-z0-9])",
     r"[a-f0-9]{32}-us\d{1,2}", r"SK[a-f0-9]{32}", rf"(?:sk|rk)_(?:live|test|prod)_{_A}{{10,}}",
     r"whsec_[A-Za-z0-9+/=]{16,}", r"sq0[a-z]{3}-[\w-]{20,}", rf"EAA{_A}{{30,}}",
     r"shp(?:at|ca|pa|ss|ua)_[a-fA-F0-9]{20,}", r"xox[a-z](?:\.xox[a-z])?-[\w.%-]{8,}",
@@ -48,6 +49,16 @@ _FORMS = (
     r"eyJ[\w-]{8,}(?:\.[\w+/=-]*){0,4}", r"rpa_\w{20,}", r"pk_\d+_[A-Z0-9]{30,}",
     r"00[A-Za-z0-9_-]{40}(?![\w-])", r"live_[a-f0-9]{35}", r"access_token\$\w+\$\w+\$\w+",
     rf"access-(?:sandbox|development|production)-{_UUID_FORM}", r"[012]/\d{10,}:[a-f0-9]{32}",
+    rf"pat-[a-z]{{2}}\d-{_UUID_FORM}", r"R0(?:[A-F0-9]{30}|[a-f0-9]{30})(?![A-Za-z0-9])",
+    r"sgp_(?:(?:local|[a-f0-9]{16})_)?[a-f0-9]{40}", r"API-[A-Z0-9]{25,27}(?![A-Z0-9-])",
+    r"ico-[A-Za-z0-9]{32}", r"fio-u-[\w-]{64}", r"sl\.(?:u\.|B)[\w-]{100,}", rf"waka_{_UUID_FORM}",
+    r"lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}", rf"re_{_A}{{8}}_{_A}{{24}}", r"fc-[a-f0-9]{32}",
+    r"tvly-[A-Za-z0-9-]{20,}", rf"apify_api_{_A}{{20,}}", rf"nf[bcou]_{_A}{{36}}",
+    r"md-[\w-]{22}(?![\w-])",
+    r"pk_[a-f0-9]{34}", r"ATTA[a-f0-9]{64}", r"aio_[A-Za-z]{4}\d{2}[A-Za-z0-9]{22}",
+    r"dnkey-[\w-]{26,}",
+    r"sha256~[\w-]{43}", r"cf[aku]t_[\w-]{40,}",
+    r"[ps]at\.[\w-]{22}\.[a-f0-9]{24}\.\w{20}", r"AQVN[\w-]{35,38}", r"y[01]_[\w-]{50,}",
 )  # fmt: skip
 KNOWN = re.compile(rf"(?<![A-Za-z0-9])(?=[\w.~:$+/=%-]{{12}})(?:{'|'.join(_FORMS)})")
 """Tokens of the ten forges and registries used most, of clouds and of services: by prefix."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 
+from jobs_maint.redaction.addresses import hide_users
 from jobs_maint.redaction.assigned import hide_assigned, hide_compared, hide_headers
+from jobs_maint.redaction.clients import hide_given
 from jobs_maint.redaction.commands import hide_options
 from jobs_maint.redaction.cuts import hide_around_cuts
 from jobs_maint.redaction.forms import hide_forms, hide_xml
 from jobs_maint.redaction.inserts import hide_copied, hide_inserted
 from jobs_maint.redaction.links import hide_links
+from jobs_maint.redaction.manifests import hide_manifests
 from jobs_maint.redaction.pairs import hide_pairs
 from jobs_maint.redaction.parameters import hide_parameters
 from jobs_maint.redaction.protocols import hide_logins, hide_pgpass
@@ -24,18 +27,6 @@ _ESCAPE = re.compile(r"(\\[nrt])(?=\w)(?!(?<=t)oken)")
 """A line break or tab that is written out, and what it would glue to the next name."""
 _APART = "\0"
 """PostgreSQL has it in no text."""
-_URL_USER = re.compile(
-    r"""(?<=://)(?:[^\s/"'<>]*|[^\s/@:"'<>]+:(?!\d+(?:[/?\#]|$))[^\s@"'<>]{0,300})(?=@)"""
-)
-"""Up to the last @ of the host's part; a password may hold an @, or a / that nobody encoded."""
-_USER_ONLY = re.compile(r"[a-z][a-z_-]{0,15}")
-_NO_SCHEME = re.compile(
-    r"""(?<![\w.%+/@-])(?!(?:mailto|to|from|cc|bcc|sip|sips|acct|email|xmpp|ssh|git|by)[:=])
-        (?P<user>[\w.%+-]{1,64}[:/])(?P<password>[^\s:'"@/][^\s'"@/]{2,100})
-        (?=@(?!sha\d)(?://)?[\w.-]{1,200}(?::\d{2,5}|/[\w-]|\(|:\w))""",
-    re.VERBOSE,
-)
-"""`user:password@host:5432`, `user:password@tcp(host)`, Oracle's `user/password@//host`."""
 _BEARER = re.compile(
     r"\b(bearer|basic|token|apikey|api-key|negotiate|ntlm|digest|ssws|geniekey|bot|splunk)(\s+)"
     r"(?P<value>(?!\w{1,20}=(?!=|\s|$))[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE
@@ -86,23 +77,24 @@ def _hide(text: str, rules: Rules) -> str:
 
 
 def _hide_words(text: str, rules: Rules) -> str:
+    text = hide_manifests(text)
     text = hide_forms(hide_headers(text), rules)
     text = hide_pgpass(hide_logins(text))
     if "/" in text or "%2F" in text:
         text = hide_links(WEBHOOK.sub(rf"\1{HIDDEN}", text))
     if "@" in text:
-        text = _URL_USER.sub(_hide_user, text)
-        text = _NO_SCHEME.sub(rf"\g<user>{HIDDEN}", text)
+        text = hide_users(text)
     if ">" in text or "&gt;" in text:
         text = hide_xml(text, rules)
-    if "into" in text.lower():
+    small = text.lower()
+    if "into" in small:
         text = hide_inserted(text, rules)
-    if "stdin" in text.lower():
+    if "stdin" in small:
         text = hide_copied(text, rules)
     text = hide_parameters(text, rules)
     text = hide_assigned(hide_pairs(text, rules), rules)
     text = hide_spoken(hide_compared(text, rules))
-    text = hide_options(text)
+    text = hide_given(hide_options(text), rules)
     text = _BEARER.sub(_hide_bearer, text)
     text = KNOWN.sub(HIDDEN, text)
     text = _KEY_MATERIAL.sub(lambda found: HIDDEN if is_random(found[0], 1) else found[0], text)
@@ -114,10 +106,6 @@ def _hide_words(text: str, rules: Rules) -> str:
         text = EMAIL.sub(HIDDEN, text)
         text = CARD.sub(lambda found: HIDDEN if is_card(found[0]) else found[0], text)
     return text
-
-
-def _hide_user(found: re.Match[str]) -> str:
-    return found[0] if _USER_ONLY.fullmatch(found[0]) else HIDDEN
 
 
 def _hide_bearer(found: re.Match[str]) -> str:
