@@ -169,14 +169,15 @@ async def test_when_the_system_has_no_more_files_the_log_says_so_once(process):
 
 async def test_refused_requests_leave_a_few_lines_and_then_their_number(pool, caplog):
     sent = HEAD.replace(b"/slack/events", b"/wp-login.php") + b"Content-Length: 0\r\n\r\n"
-    async with open_bot(pool) as (_, bot), serve(bot) as port:
-        for request, status in ((sent, b" 404 "), (b"GARBAGE\r\n\r\n", b" 400 ")):
-            async with hold(port, 3 * FIRST, request) as pairs:
-                for reader, _ in pairs:
-                    assert status in await reader.readline()
-    lines = [one for one in caplog.messages if "wp-login" in one]
-    assert len(lines) == FIRST
-    assert [one for one in caplog.messages if one not in lines] == []
+    async with (
+        open_bot(pool) as (_, bot),
+        serve(bot) as port,
+        hold(port, 3 * FIRST, sent) as pairs,
+    ):
+        for reader, _ in pairs:
+            assert b" 404 " in await reader.readline()
+    assert len([one for one in caplog.messages if "wp-login" in one]) == FIRST
+    assert len(caplog.messages) == FIRST
 
     caplog.clear()
     refusals = RefusalLog()
@@ -192,3 +193,39 @@ async def test_refused_requests_leave_a_few_lines_and_then_their_number(pool, ca
         "chatbot.request_refused reason=forged more=4706 seconds=60",
         "chatbot.request_refused reason=forged: again",
     ]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/9\x1b[31m.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n",  # TLS
+        HEAD + b"X: " + b"a" * 9_000 + b"\r\n\r\n",
+        HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        HEAD + b"Expect: \xa8\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_is_answered_400_in_as_few_lines(pool, sent, caplog):
+    async with (
+        open_bot(pool) as (_, bot),
+        serve(bot) as port,
+        hold(port, 3 * FIRST, sent) as pairs,
+    ):
+        for reader, _ in pairs:
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            assert b" 400 " in head
+            assert body == b""
+    assert len(caplog.messages) == FIRST
+    assert all("request_refused reason=unreadable error=" in one for one in caplog.messages)
+    assert "Traceback" not in caplog.text
+
+
+async def test_who_leaves_in_the_middle_of_a_body_leaves_no_traceback(pool, caplog):
+    sent = HEAD + b"Content-Length: 500\r\n\r\nhalf"
+    async with open_bot(pool) as (_, bot), serve(bot) as port:
+        async with hold(port, 3 * FIRST, sent):
+            pass
+        await until(lambda: len(caplog.messages) >= FIRST)
+        assert await is_well(port)
+    assert caplog.messages == ["chatbot.request_refused reason=broken_body"] * FIRST

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 __all__ = ["Bodies", "BodyRefused"]
 
@@ -30,7 +32,7 @@ class Bodies:
         self._held = 0
 
     async def read(self, request: web.Request, limit: int) -> bytes:
-        """Raises BodyRefused; a broken body raises what aiohttp raises."""
+        """Raises BodyRefused."""
         if (request.content_length or 0) > limit:
             raise BodyRefused("too_large", 413)
         body = bytearray()
@@ -45,6 +47,9 @@ class Bodies:
                         raise BodyRefused("too_much_at_once", 503)
         except TimeoutError:
             raise BodyRefused("too_slow", 408) from None
+        except (RequestPayloadError, HttpProcessingError, ConnectionError):
+            # It does not match its own headers, or whoever sent it left; its end was never read.
+            raise BodyRefused("broken_body", 401) from None
         finally:
             self._held -= len(body)
         return bytes(body)

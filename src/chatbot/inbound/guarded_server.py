@@ -7,12 +7,15 @@ import errno
 import logging
 import resource
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
-__all__ = ["GuardedRunner", "mark_checked"]
+from chatbot.inbound.refusals import RefusalLog
+
+__all__ = ["REFUSALS", "GuardedRunner", "mark_checked"]
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,9 @@ MOST_CONNECTIONS = 256
 _QUIET = 60.0
 _OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
+REFUSALS = web.AppKey("refusals", RefusalLog)
+"""A site's own, which its server writes to as well."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -37,7 +43,7 @@ def mark_checked(request: web.Request) -> None:
 class GuardedRunner(web.AppRunner):
     """At the cap the oldest without a signed request gives way, so that Slack gets in."""
 
-    __slots__ = ("_begun", "_current", "_deadline", "_most", "_open", "_quiet_until")
+    __slots__ = ("_deadline", "_most", "_open", "_quiet_until")
 
     def __init__(
         self,
@@ -50,45 +56,27 @@ class GuardedRunner(web.AppRunner):
         super().__init__(site, keepalive_timeout=KEEP_ALIVE, lingering_time=1.0, **more)
         self._most = most or _count_connections()
         self._deadline = deadline
-        self._open: dict[RequestHandler, asyncio.Transport] = {}
-        self._begun: set[RequestHandler] = set()
-        self._current: dict[RequestHandler, web.Request] = {}
+        self._open: dict[_Handler, asyncio.Transport] = {}
         self._quiet_until = float("-inf")
 
         @web.middleware
         async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-            there = request.protocol
-            self._begun.add(there)
-            self._current[there] = request
+            cast("_Handler", request.protocol).taken = request
             try:
                 return await handler(request)
             finally:
-                self._current.pop(there, None)
                 _checked.discard(id(request))
 
         site.middlewares.insert(0, note)
 
     async def _make_server(self) -> web.Server:
-        server = await super()._make_server()
-        made, lost = server.connection_made, server.connection_lost
-
-        def connection_made(handler: RequestHandler, transport: asyncio.Transport) -> None:
-            made(handler, transport)
-            self._add(handler, transport)
-
-        def connection_lost(handler: RequestHandler, exc: BaseException | None = None) -> None:
-            lost(handler, exc)
-            self._open.pop(handler, None)
-            self._begun.discard(handler)
-
-        server.connection_made = connection_made  # type: ignore[method-assign]
-        server.connection_lost = connection_lost  # type: ignore[method-assign]
+        made = await super()._make_server()
         self._calm_the_loop()
-        return server
+        return _Server(self, made)
 
-    def _add(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+    def add(self, handler: _Handler, transport: asyncio.Transport) -> None:
         if len(self._open) >= self._most:
-            idle = next((one for one in self._open if not self._is_checked(one)), None)
+            idle = next((one for one in self._open if id(one.taken) not in _checked), None)
             if idle is None:
                 transport.abort()
                 return
@@ -97,12 +85,16 @@ class GuardedRunner(web.AppRunner):
         self._open[handler] = transport
         asyncio.get_running_loop().call_later(self._deadline, self._end_if_silent, handler)
 
-    def _is_checked(self, handler: RequestHandler) -> bool:
-        request = self._current.get(handler)
-        return request is not None and id(request) in _checked
+    def forget(self, handler: _Handler) -> None:
+        self._open.pop(handler, None)
 
-    def _end_if_silent(self, handler: RequestHandler) -> None:
-        if handler in self._open and handler not in self._begun:
+    def refuse(self, exc: BaseException | None) -> None:
+        """aiohttp could not read a request. Not the exception itself: it quotes the request."""
+        name = type(exc).__name__
+        self.app[REFUSALS].warning("chatbot.request_refused reason=unreadable error=%s", name)
+
+    def _end_if_silent(self, handler: _Handler) -> None:
+        if handler in self._open and handler.taken is None:
             self._open.pop(handler).abort()
 
     def _calm_the_loop(self) -> None:
@@ -122,6 +114,58 @@ class GuardedRunner(web.AppRunner):
                 loop.default_exception_handler(context)
 
         loop.set_exception_handler(handle)
+
+
+class _Server(web.Server):
+    """As it was made by aiohttp, with handlers of ours."""
+
+    def __init__(self, runner: GuardedRunner, made: web.Server) -> None:
+        self.__dict__.update(made.__dict__)
+        self.runner = runner
+
+    def __call__(self) -> RequestHandler:
+        return _Handler(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self.runner.add(cast("_Handler", handler), transport)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self.runner.forget(cast("_Handler", handler))
+
+
+class _Handler(RequestHandler):
+    """aiohttp logs each request that it cannot read as an error of ours, with a traceback."""
+
+    __slots__ = ("_runner", "taken")
+
+    def __init__(self, server: _Server, **more: Any) -> None:
+        super().__init__(server, **more)
+        self._runner = server.runner
+        self.taken: web.BaseRequest | None = None
+        """The last request that it could read: what fails from then on is a fault of ours."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if request is self.taken:
+            return super().handle_error(request, status, exc, message)
+        self._runner.refuse(exc)
+        refused = web.Response(status=400)
+        refused.force_close()
+        return refused
+
+    def log_exception(self, *args: Any, **more: Any) -> None:
+        exc = more.get("exc_info")
+        if isinstance(exc, HttpProcessingError | RequestPayloadError):  # the end of a body
+            self._runner.refuse(exc)
+        else:
+            super().log_exception(*args, **more)
 
 
 def _count_connections() -> int:

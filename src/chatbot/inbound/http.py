@@ -13,13 +13,12 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestPayloadError
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from chatbot.inbound.bodies import Bodies, BodyRefused
-from chatbot.inbound.guarded_server import GuardedRunner, mark_checked
+from chatbot.inbound.guarded_server import REFUSALS, GuardedRunner, mark_checked
 from chatbot.inbound.refusals import RefusalLog
 from chatbot.runtime.logs import identified
 
@@ -57,7 +56,7 @@ def build_web(
 ) -> web.Application:
     """The routes; without `app` and `secret` (Socket Mode) only those for health."""
     site = web.Application(client_max_size=LARGEST_BODY)
-    refusals = RefusalLog()
+    refusals = site[REFUSALS] = RefusalLog()
 
     async def answer_health(_request: web.Request) -> web.Response:
         return web.Response(text="ok")
@@ -119,10 +118,6 @@ class _Events:
             refused = web.Response(status=status)
             refused.force_close()
             return refused
-        except RequestPayloadError:
-            # The body does not match its own headers; its end was never read.
-            self._refusals.warning("chatbot.request_refused reason=broken_body")
-            return web.Response(status=401)
         if _is_ssl_check(body):
             # Slack's protocol: it is unsigned, expects an answer and runs nothing.
             return web.Response()
