@@ -598,3 +598,35 @@ def test_what_became_of_an_errors_jobs_is_found_from_its_newest_failures(steady)
         assert large.intersection(plan.full_scans) == set()
         assert "jobs_maint_failures_alike_idx" in plan.indexes
         assert plan.buffers < (4_000 if plan in looked_up else 1_000)
+
+
+@pytest.mark.parametrize(
+    ("topic", "query"),
+    [
+        ("workers", "list_running"), ("workers", "count_stuck"), ("watch", "list_stuck"),
+        ("stalled", "notice_suspects"), ("stalled", "judge_jobs"),
+    ],
+)  # fmt: skip
+def test_the_beats_are_read_once_however_many_jobs_run(steady, topic, query):
+    """500 jobs that nobody runs, and a table of beats with a thousand pages of dead rows."""
+    steady.execute("SET session_replication_role = replica")
+    steady.execute(
+        "INSERT INTO jobs_maint_workers (worker_id, host, pid, queues, recorder_version,"
+        " delete_jobs, beat_seconds, job_ids) SELECT g, repeat(md5(g::text), 100), 1, '{}', '1',"
+        " 'never', 10, CASE WHEN g < 20 THEN '{0}' ELSE '{}' END::bigint[]"
+        " FROM generate_series(1, 20000) AS g"
+    )
+    steady.execute("DELETE FROM jobs_maint_workers WHERE worker_id > 20")
+    steady.execute(
+        "INSERT INTO procrastinate_jobs (id, queue_name, task_name, status)"
+        " SELECT 8000000 + g, 'queue_1', 't', 'doing' FROM generate_series(1, 500) AS g"
+    )
+    steady.execute("ANALYZE jobs_maint_workers")
+    asked = {
+        "limit": 20, "most": 5_000, "seconds": 1, "ids": [*range(8_000_001, 8_000_501)],
+        "stalled_after": 300, "stalled_after_unknown": 1800, "heard_from": None,
+    }  # fmt: skip
+    plan = explain(steady, topic, query, **asked)
+    pages = steady.execute("SELECT pg_relation_size('jobs_maint_workers') / 8192").fetchone()[0]
+    assert pages > 500
+    assert plan.buffers < 10 * pages + 500 * 20

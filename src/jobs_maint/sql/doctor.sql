@@ -171,7 +171,7 @@ WITH held AS MATERIALIZED (
     SELECT h.* FROM heads h
     WHERE (h.status = 'todo' AND h.scheduled_at > now())
        OR (h.status = 'doing'
-           AND EXISTS (SELECT 1 FROM {{running_jobs}} WHERE j.id = h.id AND {{unreported}}))
+           AND h.id IN (SELECT j.id FROM {{running_jobs}} WHERE j.status = 'doing' AND {{unreported}}))
 ), counted AS (
     SELECT b.id AS job_id, b.lock, b.queue_name AS queue, b.task_name AS task,
            b.status = 'doing' AS stuck, b.scheduled_at, count(*) AS waiting

@@ -5,8 +5,15 @@
 -- Jobs `j` with the time `started.at` of their last start, their registered worker `w`, and `known`: the
 -- recorder that says most about them. That is one whose beat names the job, or else that of its
 -- worker. A beat before this start was from another run and shows nothing about the one that runs it
--- now. The partial unique index on (lock) WHERE status = 'doing' holds every running job.
+-- now. The partial unique index on (lock) WHERE status = 'doing' holds every running job. Which beats
+-- name a job is read once for all of them (`naming`), and each beat found by its key: a table that is
+-- much written has many dead rows, and to read it for each job takes minutes.
 procrastinate_jobs j
+LEFT JOIN (
+    SELECT named.id, array_agg(m.worker_id) AS worker_ids
+    FROM jobs_maint_workers m CROSS JOIN LATERAL unnest(m.job_ids) AS named (id)
+    GROUP BY named.id
+) AS naming ON naming.id = j.id
 CROSS JOIN LATERAL (
     SELECT max(e.at) AS at FROM procrastinate_events e
     WHERE e.job_id = j.id AND e.type = 'started'
@@ -18,7 +25,7 @@ LEFT JOIN LATERAL (
                m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh,
                j.id = ANY (m.job_ids) AS names_it
         FROM jobs_maint_workers m
-        WHERE m.worker_id = j.worker_id OR j.id = ANY (m.job_ids)
+        WHERE m.worker_id = j.worker_id OR m.worker_id = ANY (naming.worker_ids)
     ) AS m
     WHERE m.worker_id = j.worker_id OR m.fresh OR m.beat_at >= started.at
     ORDER BY names_it_now DESC, names_it DESC, beat_at DESC LIMIT 1
@@ -47,9 +54,12 @@ LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
      false)
  AND NOT (j.worker_id IS NULL AND known.worker_id IS NULL AND EXISTS (
      SELECT 1 FROM jobs_maint_workers m
-     WHERE 0 = ANY (m.job_ids) AND (m.queues IS NULL OR j.queue_name = ANY (m.queues))
-       AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)
-       AND NOT EXISTS (SELECT 1 FROM procrastinate_workers p WHERE p.id = m.worker_id)
+     WHERE m.worker_id = ANY (ARRAY(
+           SELECT b.worker_id FROM jobs_maint_workers b
+           WHERE 0 = ANY (b.job_ids)
+             AND b.beat_at > now() - make_interval(secs => 3 * b.beat_seconds)
+             AND NOT EXISTS (SELECT 1 FROM procrastinate_workers p WHERE p.id = b.worker_id)))
+       AND (m.queues IS NULL OR j.queue_name = ANY (m.queues))
        AND NOT EXISTS (SELECT 1 FROM jobs_maint_suspects other
                        WHERE other.job_id = j.id AND other.worker_id <> m.worker_id))))
 
@@ -59,13 +69,20 @@ LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
 -- before the first beat. So some worker must have sent three beats without a gap (`heard.at`, null
 -- where none beats); while nobody is heard, and for a worker that never beat, the longer span decides.
 -- `heard_from`: where none beats, from when on one will, as far as is foretold; else null.
+-- The workers that beat are read once for all suspects, and are then one row for each `beat_seconds`.
 LEFT JOIN jobs_maint_workers m ON m.worker_id = s.worker_id
 LEFT JOIN LATERAL (
     SELECT coalesce(
         min(b.steady_since + make_interval(secs => 3 * greatest(b.beat_seconds, m.beat_seconds))),
         %(heard_from)s::timestamptz + make_interval(secs => 3 * coalesce(m.beat_seconds, 10))) AS at
-    FROM jobs_maint_workers b
-    WHERE b.beat_at > now() - make_interval(secs => 3 * b.beat_seconds)
+    FROM unnest(
+        ARRAY(SELECT beat_seconds FROM jobs_maint_workers
+              WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)
+              GROUP BY beat_seconds ORDER BY beat_seconds),
+        ARRAY(SELECT min(steady_since) FROM jobs_maint_workers
+              WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)
+              GROUP BY beat_seconds ORDER BY beat_seconds)
+    ) AS b (beat_seconds, steady_since)
 ) AS heard ON true
 LEFT JOIN LATERAL (
     SELECT CASE WHEN s.job_id IS NULL THEN NULL

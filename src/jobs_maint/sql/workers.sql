@@ -15,9 +15,12 @@ SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task, j.attempts, s
        CASE WHEN known.host IS NOT NULL THEN known.host || ' pid ' || known.pid
             WHEN m.host IS NOT NULL THEN m.host || ' pid ' || m.pid END AS worker,
        {{unreported}} AS unreported, known.beat_seconds,
-       EXISTS (SELECT 1 FROM jobs_maint_workers b
-               WHERE b.worker_id IS DISTINCT FROM known.worker_id
-                 AND b.beat_at > now() - make_interval(secs => 1.25 * b.beat_seconds + 1.5))
+       EXISTS (
+           SELECT 1 FROM unnest(ARRAY(
+               SELECT b.worker_id FROM jobs_maint_workers b
+               WHERE b.beat_at > now() - make_interval(secs => 1.25 * b.beat_seconds + 1.5) LIMIT 2
+           )) AS b (worker_id)
+           WHERE b.worker_id IS DISTINCT FROM known.worker_id)
            AS others_beat,
        extract(epoch FROM now() - greatest(
            known.beat_at, w.last_heartbeat, CASE WHEN isfinite(started.at) THEN started.at END
