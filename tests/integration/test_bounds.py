@@ -102,6 +102,25 @@ async def test_20_mb_of_arguments_are_shown_by_their_heads(pool, conn, make_job,
     assert len(str(report)) < 20_000
 
 
+@pytest.mark.parametrize(
+    ("args", "begins"),
+    [
+        ("(SELECT jsonb_agg(n) FROM generate_series(0, 300000) AS n)", "[0, 1, 2, "),
+        ("to_jsonb(repeat('token=hunter2 ', 750000))", "token=[redacted]"),
+    ],
+)
+async def test_long_arguments_that_are_no_object_are_shown_by_their_head(
+    pool, conn, make_job, args, begins
+):
+    job = await make_job()
+    await conn.execute(f"UPDATE procrastinate_jobs SET args = {args} WHERE id = {job}")
+    report = await ask(pool, GetJob(job))
+    assert report.args_cut
+    assert str(report.args).startswith(begins)
+    assert len(str(report)) < 20_000
+    assert "hunter2" not in str(report)
+
+
 async def test_where_arguments_are_cut_no_half_of_a_secret_is_left(pool, make_job):
     url = "postgres://app:Tr0ub4dorAndMoreWords@db/jobs"
     note = f"{'x' * 969} {url}"

@@ -346,3 +346,8 @@ jobs_maint_groups whole ON whole.fingerprints = '{}' AND whole.task_name = g.tas
 NOT f.will_retry AND f.kind <> 'aborted' AND f.task_name = wanted.task_name
 AND (f.fingerprint, f.failed_at) >= (one.fingerprint, wanted.from_at)
 AND (f.fingerprint, f.failed_at) <= (one.fingerprint, 'infinity'::timestamptz)
+
+-- name: cut_value
+-- Of JSON, a `value` as it is, or as text that ends between two words where it is long.
+CASE WHEN octet_length(value::text) <= 1000 THEN value
+     ELSE to_jsonb(regexp_replace(left(value #>> '{}', 1000), '\S*$', '') || '...') END

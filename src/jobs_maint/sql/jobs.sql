@@ -9,9 +9,13 @@
 SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock,
        whole.bytes AS args_bytes,
        CASE WHEN %(most)s::bigint IS NULL OR whole.bytes <= %(most)s THEN j.args::text
-            ELSE (SELECT jsonb_object_agg(left(key, 200), CASE WHEN octet_length(value::text) <= 1000
-                                          THEN value ELSE to_jsonb(regexp_replace(left(value #>> '{}', 1000), '\S*$', '') || '...') END)
-                  FROM (SELECT * FROM jsonb_each(j.args) LIMIT 60) AS each)::text END AS args,
+            WHEN jsonb_typeof(j.args) = 'object' THEN (
+                SELECT jsonb_object_agg(left(key, 200), {{cut_value}})
+                FROM (SELECT * FROM jsonb_each(j.args) LIMIT 60) AS each)::text
+            WHEN jsonb_typeof(j.args) = 'array' THEN (
+                SELECT jsonb_agg({{cut_value}})
+                FROM jsonb_array_elements(jsonb_path_query_array(j.args, '$[0 to 59]')) AS each (value))::text
+            ELSE (SELECT {{cut_value}} FROM (SELECT j.args AS value) AS each)::text END AS args,
        j.status::text AS status, j.scheduled_at, j.attempts, j.abort_requested, j.worker_id,
        coalesce(j.worker_id, known.worker_id, s.worker_id) AS last_worker_id,
        coalesce(known.host, m.host) AS host, coalesce(known.pid, m.pid) AS pid,
