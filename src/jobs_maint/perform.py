@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
+
+from psycopg.errors import QueryCanceled
 
 from jobs_maint import audit, upstream
 from jobs_maint.actions import (
@@ -26,6 +28,7 @@ from jobs_maint.database import (
     Pool,
     PoolTimeout,
     explain_lack,
+    is_timeout,
     mapped_errors,
     name_place,
     note_why_not_connected,
@@ -78,6 +81,8 @@ HANDLERS: Handlers = MappingProxyType(
 )
 """Action class → its handler; each duty of `operations` lists its own."""
 
+_LESS = {"queue": "one queue", "since": "a shorter span"}
+
 
 async def perform(
     pool: Pool | None,
@@ -113,6 +118,8 @@ async def perform(
             return cast("R", result)
         except Exception as exc:
             told = await _explain(pool, exc)
+            if isinstance(exc, QueryCanceled) and is_timeout(exc):
+                exc.add_note(_advise_less(action))
             if isinstance(exc, NotPermitted) and pool is not None and not exc.queues:
                 found = await find_asked_queues(pool, action, _seen_anywhere(actor))
                 exc.queues, exc.unseen = found or (), found is None
@@ -123,6 +130,16 @@ async def perform(
             if told is exc:
                 raise
             raise told from exc
+
+
+def _advise_less(action: Action[Any]) -> str:
+    """What makes this word faster, as far as it can be asked for less."""
+    asked = getattr(action, "filter", action)
+    known = {field.name for field in fields(asked)}
+    less = [said for name, said in _LESS.items() if name in known]
+    if less:
+        return f"Ask for less: {', or '.join(less)}."
+    return "Try again when the database has less to do; if that does not help, VACUUM its tables."
 
 
 def _seen_anywhere(actor: Actor) -> QueueScope:

@@ -7,9 +7,18 @@ import psycopg_pool
 import pytest
 from psycopg import errors as pg
 
+from jobs_maint.actions import (
+    BulkVerb,
+    JobFilter,
+    ListErrors,
+    ListStuck,
+    PreviewBulk,
+    ShowStats,
+)
 from jobs_maint.database import is_connection_lost, map_error, parse_url
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, JobsMaintError, SchemaMismatch
 from jobs_maint.operations.bad_rows import describe_refusal
+from jobs_maint.perform import _advise_less
 
 LOST = "The connection to the jobs database was lost; only committed changes were kept."
 SLOTS = "All connection slots of the database server are taken."
@@ -105,3 +114,22 @@ def test_a_url_whose_password_is_not_encoded_is_refused_without_a_piece_of_it(ur
 )
 def test_what_is_rightly_written_is_read(url):
     assert parse_url(url)
+
+
+@pytest.mark.parametrize(
+    ("action", "advice"),
+    [
+        (ListErrors(), "Ask for less: one queue, or a shorter span."),
+        (PreviewBulk(BulkVerb.RETRY, JobFilter()), "Ask for less: one queue, or a shorter span."),
+        (ShowStats(), "Ask for less: one queue."),
+        (ListStuck(), "Try again when the database has less to do"),
+    ],
+)
+def test_the_advice_after_a_timeout_is_one_that_the_word_takes(action, advice):
+    assert _advise_less(action).startswith(advice)
+    exc = pg.QueryCanceled("zu lang")
+    exc.add_note("60 s")
+    exc.add_note(_advise_less(action))
+    assert f"took longer than 60 s and was stopped; this step changed nothing. {advice}" in str(
+        map_error(exc)
+    )

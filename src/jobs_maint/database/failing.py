@@ -149,9 +149,9 @@ def _map_cancelled(exc: pg.QueryCanceled) -> DatabaseUnavailable:
         return DatabaseUnavailable(
             f"The query was cancelled on the database server; {_UNDONE}. Try again."
         )
+    advice = limits[1] if len(limits) > 1 else "Ask for less: one queue, or a shorter span."
     return DatabaseUnavailable(
-        f"The query took longer than {limits[0]} and was stopped; {_UNDONE}. "
-        "Ask for less: one queue, or a shorter span."
+        f"The query took longer than {limits[0]} and was stopped; {_UNDONE}. {advice}"
     )
 
 
