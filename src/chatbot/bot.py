@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 
 SLACK_CHECK = 60.0
 """Seconds for which `is_ready` trusts one `auth.test`."""
+LONGEST_LOOK = 5.0
+"""Seconds within which `is_ready` answers; a look that takes longer is waited for by the next."""
 FAILURE_KEPT = 2.0
 """Seconds for which `is_ready` repeats why it is not."""
 _NOT_READY = (
@@ -52,6 +54,7 @@ _NOT_READY = (
     (SchemaMismatch, "tables are missing or out of date; run `jobs-maint schema apply`"),
     (DatabaseUnavailable, "the jobs database does not answer; the bot's log says more"),
 )
+_TOO_SLOW = f"the jobs database or Slack did not answer within {LONGEST_LOOK:.0f} s"
 Reader = Callable[[Mapping[str, Any], str], SlackRequest]
 
 
@@ -99,6 +102,7 @@ class Bot:
         self._checked_at = float("-inf")
         self._ready_pool = ready_pool or pool
         self._checking = asyncio.Lock()
+        self._look: asyncio.Task[str | None] | None = None
         self._problem: str | None = None
         self._failed_at = float("-inf")
         self._told = ""
@@ -119,7 +123,10 @@ class Bot:
         """
         async with self._checking:
             if not 0 <= self._clock() - self._failed_at <= FAILURE_KEPT:
-                self._problem = await self._find_problem()
+                if self._look is None or self._look.done():
+                    self._look = asyncio.create_task(self._find_problem())
+                done, _ = await asyncio.wait({self._look}, timeout=LONGEST_LOOK)
+                self._problem = self._look.result() if done else _TOO_SLOW
                 self._failed_at = self._clock() if self._problem else float("-inf")
             return self._problem
 
@@ -140,6 +147,8 @@ class Bot:
         """Finish the work in flight, then close the connections to Slack."""
         if late := await self.work.drain(seconds):
             log.warning("chatbot.work_cancelled count=%d", late)
+        if self._look is not None:
+            self._look.cancel()
         await self._answers.close()
         await self.slack.close()
 

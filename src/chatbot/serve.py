@@ -40,6 +40,8 @@ GRACE = 25.0
 """Seconds that work gets to finish by itself; orchestrators kill after 30."""
 CONNECTIONS = 8
 """At most half of them for reads and a quarter for previews; the others are left for acts."""
+REHEARSAL = 3.0
+"""Seconds that the start waits for it; on a slow database it goes on beside."""
 LAST_CALL = 2.0
 """Seconds for what came in while the port was closed."""
 
@@ -109,7 +111,9 @@ async def _start(
     bot = Bot(settings, pool, maint=maint, ready_pool=ready, only=only)
     stack.push_async_callback(bot.close, LAST_CALL)
     who = await bot.identify()
-    await _rehearse(bot, maint, pool, who.user_id)
+    rehearsal = asyncio.create_task(_rehearse(bot, maint, pool, who.user_id))
+    stack.callback(rehearsal.cancel)
+    await asyncio.wait({rehearsal}, timeout=REHEARSAL)
     # These objects stay: searching them for garbage again and again delays acknowledgements.
     gc.collect()
     gc.freeze()

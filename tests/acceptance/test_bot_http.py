@@ -1,5 +1,6 @@
 """What comes in over HTTP: only what Slack signed within five minutes runs anything."""
 
+import asyncio
 import logging
 import time
 
@@ -138,3 +139,16 @@ async def test_healthz_and_readyz_tell_whether_requests_can_be_served(pool, conn
             assert "jobs_maint" not in why
             assert "procrastinate" not in why
             assert await get("/healthz") == (200, "ok")
+
+
+async def test_readyz_answers_in_time_where_the_database_does_not(pool, conn, monkeypatch):
+    monkeypatch.setattr("chatbot.bot.LONGEST_LOOK", 0.2)
+    async with open_bot(pool) as (_, bot), asyncio.timeout(20):
+        await conn.execute("BEGIN; LOCK TABLE jobs_maint_migrations IN ACCESS EXCLUSIVE MODE")
+        try:
+            async with asyncio.timeout(3):  # the lock is waited for 5 s
+                assert "did not answer within" in await bot.is_ready()
+        finally:
+            await conn.execute("ROLLBACK")
+        while await bot.is_ready() is not None:
+            await asyncio.sleep(0.1)

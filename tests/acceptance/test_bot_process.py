@@ -177,3 +177,20 @@ def test_without_the_extra_it_says_what_to_install(tmp_path):
         assert "Traceback" not in process.output
     finally:
         process.close()
+
+
+async def test_a_slow_database_delays_neither_the_start_nor_an_acknowledgement(processes, conn):
+    await conn.execute("BEGIN; LOCK TABLE procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
+    port = free_port()
+    async with open_slack(build_sample_config(mode="http")) as slack:
+        slack.set_request_url(f"http://127.0.0.1:{port}/slack/events")
+        process = processes.start(
+            "-m", "chatbot", SLACK_API_URL=slack.api_url, CHATBOT_PORT=port,
+            CHATBOT_ROLES=json.dumps(ROLES), **{**TOKENS, "SLACK_APP_TOKEN": ""}, **LINKS,
+        )  # fmt: skip
+        await until(lambda: "chatbot.started" in process.output, "the start", process)
+        assert (await slack.command(VIEWER, OPS, "/jobs stats")).acked
+        await until(lambda: "chatbot.rehearsal_failed" in process.output, "its end", process)
+        await conn.execute("ROLLBACK")
+    started, failed = map(process.output.index, ("chatbot.started", "chatbot.rehearsal_failed"))
+    assert started < failed
