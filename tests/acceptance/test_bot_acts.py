@@ -237,6 +237,8 @@ async def test_a_forged_button_changes_nothing_and_is_answered(pool, conn, butto
         [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
         payload = {
             "type": "block_actions",
+            "team": {"id": "T0LOCAL"},
+            "api_app_id": "A0LOCAL",
             "user": {"id": OPERATOR, "username": "otto"},
             "channel": {"id": OPS},
             "container": {"type": "message", "message_ts": preview.ts, "channel_id": OPS},
@@ -263,6 +265,8 @@ async def test_stop_of_a_run_in_a_process_that_may_be_gone_says_where_its_end_is
         (run,) = await found.fetchone()
         payload = {
             "type": "block_actions",
+            "team": {"id": "T0LOCAL"},
+            "api_app_id": "A0LOCAL",
             "user": {"id": OPERATOR, "username": "otto"},
             "channel": {"id": OPS},
             "container": {"type": "message", "message_ts": preview.ts, "channel_id": OPS},
@@ -946,12 +950,12 @@ async def test_an_act_that_breaks_in_its_middle_says_what_it_did_and_offers_the_
         before = "todo"
         await conn.execute("UPDATE procrastinate_jobs SET status = 'todo'")
     await conn.execute(
-        "CREATE FUNCTION breaks() RETURNS trigger LANGUAGE plpgsql AS $$"
+        "CREATE FUNCTION procrastinate_breaks() RETURNS trigger LANGUAGE plpgsql AS $$"
         " BEGIN IF NEW.id = 700 THEN"
         "  RAISE EXCEPTION 'no such luck' USING ERRCODE = 'disk_full'; END IF;"
         " RETURN NEW; END $$;"
         " CREATE TRIGGER breaks BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
-        " EXECUTE FUNCTION breaks()"
+        " EXECUTE FUNCTION procrastinate_breaks()"
     )
     async with open_bot(pool, settings={"audit_channel": RANDOM}) as (slack, bot):
         slack.add_bot(RANDOM)
@@ -992,6 +996,8 @@ async def press(slack, bot, user, channel, action_id, value, *, seen_by=None, se
     """A click that is signed, though nobody could make it."""
     payload = {
         "type": "block_actions",
+        "team": {"id": "T0LOCAL"},
+        "api_app_id": "A0LOCAL",
         "user": {"id": user, "username": "somebody"},
         "channel": {"id": channel},
         "container": {"type": "message", "message_ts": "1.1", "channel_id": channel},

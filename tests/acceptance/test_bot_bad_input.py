@@ -182,7 +182,10 @@ async def test_an_act_that_is_stopped_with_the_process_is_undone_and_says_so(
 
 async def test_two_replicas_with_one_request_do_it_once(pool, conn, make_job):
     job_id = await make_job(status="failed")
-    body = f"command=%2Fjobs&text=retry+{job_id}&user_id={ADMIN}&channel_id={OPS}&trigger_id=1.2.3"
+    body = (
+        f"command=%2Fjobs&text=retry+{job_id}&user_id={ADMIN}&channel_id={OPS}&trigger_id=1.2.3"
+        "&team_id=T0LOCAL&api_app_id=A0LOCAL"
+    )
     async with open_bot(pool) as (one, first), open_bot(pool) as (two, second):
         answers = await asyncio.gather(*(slack.post_raw(body) for slack in (one, two) * 3))
         assert {answer.status for answer in answers} == {200}
@@ -216,6 +219,8 @@ def click_on(value):
     """A signed click whose words are none of ours."""
     return {
         "type": "block_actions",
+        "team": {"id": "T0LOCAL"},
+        "api_app_id": "A0LOCAL",
         "trigger_id": value[:20],
         "user": {"id": ADMIN},
         "channel": {"id": OPS},

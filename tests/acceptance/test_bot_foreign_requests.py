@@ -19,6 +19,8 @@ FOREIGN = [
     {"enterprise_id": "E0OTHER"},
     {"api_app_id": "A0OTHER"},
     {"api_app_id": "A0OTHER", "team_id": "T0LOCAL"},
+    {"team_id": "T0LOCAL"},
+    {"team_id": "T0LOCAL", "api_app_id": ""},
 ]
 
 
@@ -115,11 +117,21 @@ async def test_a_click_by_somebody_of_another_workspace_runs_nothing(pool, conn)
         assert bot.work.in_flight == 0
 
 
+async def test_a_command_that_names_no_workspace_runs_nothing(pool, conn):
+    async with open_bot(pool) as (slack, _):
+        for team in ({}, {"team_id": ""}):
+            assert (
+                await slack.post_raw(as_command({**team, "api_app_id": "A0LOCAL"}))
+            ).status == 401
+        assert await requests_taken(conn) == 0
+
+
 async def test_other_workspaces_of_the_same_organisation_are_served(pool):
     async with open_bot(pool) as (_, bot):
         who = replace(await bot.identify(), enterprise_id="E0OURS")
-    assert who.find_foreign({"team_id": "T0SECOND", "enterprise_id": "E0OURS"}) is None
-    assert who.find_foreign({"team": None, "enterprise": {"id": "E0OURS"}}) is None
+    app = {"api_app_id": "A0LOCAL"}
+    assert who.find_foreign({"team_id": "T0SECOND", "enterprise_id": "E0OURS", **app}) is None
+    assert who.find_foreign({"team": None, "enterprise": {"id": "E0OURS"}, **app}) is None
     assert who.find_foreign({"team_id": "T0SECOND", "enterprise_id": "E0OTHER"}) is not None
     assert who.find_foreign({"team_id": "T0SECOND"}) is not None
 

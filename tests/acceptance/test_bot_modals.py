@@ -320,7 +320,8 @@ async def test_the_modal_is_refreshed_while_the_job_moves_on(pool, make_job, con
 
 
 async def send(slack, bot, payload):
-    payload = {"trigger_id": secrets.token_hex(8), **payload}
+    home = {"team": {"id": "T0LOCAL"}, "api_app_id": "A0LOCAL"}
+    payload = {"trigger_id": secrets.token_hex(8), **home, **payload}
     answer = await slack.post_raw(urlencode({"payload": json.dumps(payload)}))
     await settle(bot)
     return answer.status

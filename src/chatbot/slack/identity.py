@@ -25,7 +25,8 @@ class Identity:
         """What of a command or click belongs to others than this bot; None if nothing does.
 
         A signature proves only that Slack sent it. In another workspace the same user id may be
-        somebody else, or somebody whom nobody here granted anything.
+        somebody else, or somebody whom nobody here granted anything. Slack always names the app and
+        the workspace; for an app of a whole organisation it may name that alone.
         """
         team = body.get("team_id") or _id_in(body, "team")
         enterprise = body.get("enterprise_id") or _id_in(body, "enterprise")
@@ -37,8 +38,10 @@ class Identity:
             # Workspaces of one organisation share its people and their ids.
             if one and not enterprise and one not in {self.team_id, self.enterprise_id}:
                 return f"team={_safe(one)}"
-        if app and self.app_id and app != self.app_id:
-            return f"app={_safe(app)}"
+        if not (team or enterprise or home):
+            return "team=none"
+        if self.app_id and app != self.app_id:
+            return f"app={_safe(app) if app else 'none'}"
         return None
 
     def has_posted(self, message: Mapping[str, Any]) -> bool:
