@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from procrastinate import App, Blueprint, JobContext
 from procrastinate.exceptions import AlreadyEnqueued
@@ -30,6 +30,8 @@ __all__ = [
     "DIGEST",
     "IN_MEMORY",
     "build_blueprint",
+    "check_app",
+    "check_settings",
     "check_worker_address",
     "claim_name",
     "jobs_pool",
@@ -37,6 +39,8 @@ __all__ = [
     "our_task",
     "register",
 ]
+
+S = TypeVar("S")
 
 IN_MEMORY = "nothing is done: this app's jobs are in memory (InMemoryConnector)"
 SLICE = timedelta(seconds=30)
@@ -53,11 +57,14 @@ def register(app: App, settings: MaintSettings | None = None) -> None:
 
     Replaces `app.worker_defaults` with a copy that has the recorder first: `worker_middleware`
     passed to `run_worker` replaces the defaults, and the recorder with them. Raises
-    InvalidSettings for invalid settings, and when the app is already registered.
+    InvalidSettings, having changed nothing, for what is no app or no settings, for invalid
+    settings, and when the app is already registered.
     """
-    settings = settings or MaintSettings.load()
+    caller = "jobs_maint.register(app)"
+    check_app(app, caller)
+    settings = check_settings(settings, MaintSettings, caller) or MaintSettings.load()
     check_worker_address(settings)
-    claim_name(app, upstream.RESCUE, "jobs_maint.register(app)")
+    claim_name(app, upstream.RESCUE, caller)
     app.add_tasks_from(build_blueprint(settings), namespace="jobs_maint")
     defaults = dict(app.worker_defaults)
     defaults["worker_middleware"] = [
@@ -75,6 +82,34 @@ def register(app: App, settings: MaintSettings | None = None) -> None:
             hint=f"no worker of this app listens to {settings.queue!r} by default; "
             "add it to a worker's queues or set JOBS_MAINT_QUEUE",
         )
+
+
+def check_app(app: object, caller: str) -> None:
+    """Raises InvalidSettings for what is no app, and for an app whose middleware is no list."""
+    if not isinstance(app, App):
+        raise InvalidSettings(
+            f"{caller} was given {_name(app)}; give it the procrastinate.App that your workers run"
+        )
+    middleware: object = app.worker_defaults.get("worker_middleware")
+    if middleware is not None and not isinstance(middleware, Iterable):
+        raise InvalidSettings(
+            f"worker_middleware in the worker_defaults of this app is {_name(middleware)}; make it "
+            "a list"
+        )
+
+
+def _name(given: object) -> str:
+    return "None" if given is None else f"an object of type {type(given).__name__}"
+
+
+def check_settings(given: S | None, wanted: type[S], caller: str) -> S | None:
+    """What was given. Raises InvalidSettings for what is of another kind."""
+    if given is None or isinstance(given, wanted):
+        return given
+    raise InvalidSettings(
+        f"{caller} was given {_name(given)} as settings; give it {wanted.__name__}, or nothing: "
+        "it then reads the environment"
+    )
 
 
 def check_worker_address(settings: MaintSettings) -> None:

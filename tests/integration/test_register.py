@@ -49,6 +49,29 @@ def test_twice_on_one_app_is_an_error_and_leaves_one_recorder():
     assert len(app.worker_defaults["worker_middleware"]) == 1
 
 
+@pytest.mark.parametrize("register", [jobs_maint.register, chatbot.register_digests])
+@pytest.mark.parametrize(
+    ("app", "settings", "says"),
+    [
+        (None, (), "was given None; give it the procrastinate.App that your workers run"),
+        (procrastinate.Blueprint(), (), "was given an object of type Blueprint; give it the"),
+        (make_app(), ("x",), "was given an object of type str as settings; give it "),
+        (
+            make_app(worker_defaults={"worker_middleware": noop}),
+            (),
+            "worker_middleware in the worker_defaults of this app is an object of type function",
+        ),
+    ],
+)
+def test_what_cannot_be_registered_is_refused_before_anything_is_changed(
+    register, app, settings, says
+):
+    with pytest.raises(InvalidSettings) as refused:
+        register(app, *settings)
+    assert says in str(refused.value)
+    assert not [name for name in getattr(app, "tasks", ()) if "jobs_maint" in name]
+
+
 def test_the_callers_defaults_are_not_changed_and_the_recorder_is_outermost():
     middleware = [noop]
     shared = {"concurrency": 3, "worker_middleware": middleware}
