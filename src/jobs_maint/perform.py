@@ -47,6 +47,7 @@ from jobs_maint.models import Report, say_standby
 from jobs_maint.operations import confirm
 from jobs_maint.operations.asked_queues import find_asked_queues
 from jobs_maint.operations.audit import perform as audit_trail
+from jobs_maint.operations.bad_rows import bounded_tries
 from jobs_maint.operations.digest import perform as digest
 from jobs_maint.operations.doctor import perform as doctor
 from jobs_maint.operations.failures import perform as failures
@@ -105,7 +106,7 @@ async def perform(
         raise InvalidRequest(f"{action.word} is not available here; see help")
     begun = time.monotonic()
     call: Call[Any] | None = None
-    with mapped_errors(), noted_standby() as standby:
+    with mapped_errors(), bounded_tries(), noted_standby() as standby:
         try:
             scope = permit(actor, action)
             if pool is None and not isinstance(action, ShowSchemaSql):

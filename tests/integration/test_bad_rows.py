@@ -158,11 +158,11 @@ async def test_a_status_that_cannot_be_purged_at_all_stops_neither_the_others_no
     for status in ("failed", "succeeded", "cancelled"):
         await make_job(status=status, finished_ago=days(100))
     await conn.execute(
-        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        "CREATE FUNCTION procrastinate_stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " IF OLD.status = 'succeeded' THEN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END IF;"
         " RETURN OLD; END $$;"
         "CREATE TRIGGER stop BEFORE DELETE ON procrastinate_jobs"
-        " FOR EACH ROW EXECUTE FUNCTION stop()"
+        " FOR EACH ROW EXECUTE FUNCTION procrastinate_stop()"
     )
     await conn.execute("INSERT INTO jobs_maint_requests VALUES ('old', now() - interval '9 days')")
     with pytest.raises(DatabaseUnavailable, match="disk"):
@@ -231,11 +231,11 @@ async def test_what_a_trigger_keeps_from_the_purge_and_the_rescue_is_told(pool, 
     assert report.deleted == {"succeeded": 1}
     [group] = report.refused
     assert (group.count, group.sample) == (1, (kept[0],))
-    assert "a trigger of the database kept it" in group.reason
+    assert "a trigger of procrastinate_jobs kept it as it was" in group.reason
     assert await list_ids(conn) == [kept[0], stuck]
     shown = await do(pool, actions.PreviewRescue((stuck,), force=True))
     report = await do(pool, actions.ConfirmSelection(shown.key))
-    assert "a trigger of the database kept it" in report.failures[0].reason
+    assert "a trigger of procrastinate_jobs kept it as it was" in report.failures[0].reason
 
 
 async def test_a_unique_index_of_the_team_is_no_queueing_lock(pool, make_job, conn):

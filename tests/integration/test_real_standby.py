@@ -50,7 +50,10 @@ from jobs_maint.settings import MaintSettings
 pytestmark = pytest.mark.environments
 
 ANA = Actor.shell("ana", "here")
-READ_ONLY = "The database is read-only (a standby?); set JOB_QUEUE_DATABASE_URL to the primary."
+READ_ONLY = (
+    "The database is a read-only standby: nothing can be retried, purged or recorded here. "
+    "Set JOB_QUEUE_DATABASE_URL to the primary."
+)
 
 
 @pytest.fixture(scope="module")

@@ -494,7 +494,7 @@ async def test_a_row_that_a_trigger_silently_keeps_is_told_as_not_rescued(fleet,
     )
     report = await fleet.tick()
     assert outcomes(report) == {other: "put_back", kept: "error"}
-    assert ["a trigger of the database kept it" in one.reason for one in report.items] == [
+    assert ["a trigger of procrastinate_jobs kept it" in one.reason for one in report.items] == [
         False, True,
     ]  # fmt: skip
     assert (await make_job.status(kept), report.suspects) == ("doing", 0)

@@ -127,7 +127,7 @@ def _call(tool: str, *words: object, account: int | None, env: dict[str, str]) -
 def _command(data: Path, folder: Path, *options: str) -> list[str]:
     return [
         str(POSTGRESQL / "postgres"), "-D", str(data), "-k", str(folder),
-        "-c", "listen_addresses=", "-c", "fsync=off", *options,
+        "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_prepared_transactions=5", *options,
     ]  # fmt: skip
 
 

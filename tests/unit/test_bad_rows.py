@@ -1,6 +1,6 @@
 """Why rows were refused, counted over many batches."""
 
-from jobs_maint.operations.bad_rows import MOST_REASONS, Refusals
+from jobs_maint.operations.refusals import MOST_REASONS, Refusals
 
 
 def test_reasons_that_differ_in_ids_alone_are_one():

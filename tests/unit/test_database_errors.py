@@ -17,7 +17,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.database import is_connection_lost, map_error, parse_url
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, JobsMaintError, SchemaMismatch
-from jobs_maint.operations.bad_rows import describe_refusal
+from jobs_maint.operations.refusals import describe_refusal
 from jobs_maint.perform import _advise_less
 
 LOST = "The connection to the jobs database was lost; only committed changes were kept."

@@ -24,6 +24,8 @@ from jobs_maint.database.lacking import (
     say_place,
 )
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
+from jobs_maint.database.raised import find_function, is_stopped, name_function
+from jobs_maint.database.read_only import find_read_only
 from jobs_maint.database.silence import give_up_after
 from jobs_maint.database.standby import noted_standby
 from jobs_maint.database.transactions import (
@@ -32,6 +34,7 @@ from jobs_maint.database.transactions import (
     fetch_all,
     fetch_one,
     find_holder,
+    find_lockers,
     limit_lock_waits,
     note_holders,
     note_timeout,
@@ -55,16 +58,21 @@ __all__ = [
     "fetch_all",
     "fetch_one",
     "find_elsewhere",
+    "find_function",
     "find_holder",
+    "find_lockers",
     "find_place",
+    "find_read_only",
     "fit",
     "give_up_after",
     "identify_database",
     "is_connection_lost",
+    "is_stopped",
     "is_timeout",
     "limit_lock_waits",
     "map_error",
     "mapped_errors",
+    "name_function",
     "name_place",
     "normalise_url",
     "note_holders",

@@ -11,7 +11,8 @@ import psycopg_pool
 from psycopg import errors as pg
 
 from jobs_maint.database.limits import LOCK_TIMEOUT, POOL_TIMEOUT
-from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
+from jobs_maint.database.raised import find_function, is_stopped
+from jobs_maint.errors import ChangeRefused, DatabaseUnavailable, JobsMaintError, SchemaMismatch
 
 __all__ = ["APPLY", "is_connection_lost", "is_timeout", "map_error", "mapped_errors"]
 
@@ -19,6 +20,7 @@ APPLY = "run `jobs-maint schema apply`"
 _LOST = ("08", "57P", "25P03", "25P04")
 """Codes: connection, shutdown, and the time limits that end a session in its transaction."""
 _LACKING = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InsufficientPrivilege)
+_RACES = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
 _UNDONE = "this step changed nothing"
 
 
@@ -56,8 +58,8 @@ _PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
     ),
     (
         pg.ReadOnlySqlTransaction, DatabaseUnavailable,
-        ("The database is read-only (a standby?); "
-        "set JOB_QUEUE_DATABASE_URL to the primary."),
+        ("The database takes no changes: it is a standby, or default_transaction_read_only is on; "
+        "`jobs-maint doctor` says which and what to do."),
     ),
     (
         pg.CharacterNotInRepertoire, DatabaseUnavailable,
@@ -78,6 +80,8 @@ _PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
 
 def map_error(exc: Exception) -> JobsMaintError:
     """Our error for one of psycopg's; never shows the connection string."""
+    if _is_raised(exc):
+        return _map_raised(exc)
     for kind, ours, sentence in _PLAIN:
         if isinstance(exc, kind):
             return ours(_with_place(sentence, exc))
@@ -86,7 +90,7 @@ def map_error(exc: Exception) -> JobsMaintError:
         return DatabaseUnavailable(
             f"Another session has held these rows or tables for more than "
             f"{LOCK_TIMEOUT.total_seconds():.0f} s{who}; {_UNDONE}. "
-            f"{'End that session or try' if who else 'Try'} again in a moment."
+            f"{'End that transaction or try' if who else 'Try'} again in a moment."
         )
     if isinstance(exc, _LACKING):
         return _map_lacking(exc)
@@ -100,6 +104,10 @@ def map_error(exc: Exception) -> JobsMaintError:
         return _map_cancelled(exc)
     if isinstance(exc, psycopg_pool.PoolTimeout):
         return _map_no_connection(exc)
+    return _map_other(exc)
+
+
+def _map_other(exc: Exception) -> JobsMaintError:
     if is_connection_lost(exc):
         return DatabaseUnavailable(
             "The connection to the jobs database was lost; only committed changes were kept. "
@@ -110,6 +118,20 @@ def map_error(exc: Exception) -> JobsMaintError:
     if isinstance(exc, psycopg.OperationalError):  # of its resources, not of what was asked
         return DatabaseUnavailable(f"{reason}; {_UNDONE}. Try again in a moment.")
     return JobsMaintError(reason)
+
+
+def _is_raised(exc: Exception) -> bool:
+    """By a function of the team, whatever the code."""
+    of_ours = isinstance(exc, _RACES) or is_stopped(exc) or is_connection_lost(exc)
+    return not of_ours and find_function(exc) is not None
+
+
+def _map_raised(exc: Exception) -> JobsMaintError:
+    said = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+    return ChangeRefused(
+        f"The database function {find_function(exc)} refuses it ({said}); {_UNDONE}. Change that "
+        "function, or see to what it needs."
+    )
 
 
 def _is_of_our_keys(exc: Exception) -> bool:
@@ -175,4 +197,6 @@ def is_connection_lost(exc: Exception) -> bool:
         return True  # the network, the resolver
     if exc.sqlstate is None:  # libpq's own
         return isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError)
-    return exc.sqlstate.startswith(_LOST)
+    # A function that asks another server raises that server's code, and this connection lives on.
+    ends = exc.diag.severity_nonlocalized in {None, "FATAL", "PANIC"}
+    return ends and exc.sqlstate.startswith(_LOST)

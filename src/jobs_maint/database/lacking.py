@@ -14,6 +14,8 @@ import psycopg_pool
 from psycopg import errors as pg
 
 from jobs_maint.database.connecting import Pool, spell_database
+from jobs_maint.database.raised import find_function
+from jobs_maint.database.read_only import find_read_only
 from jobs_maint.database.transactions import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
 from jobs_maint.quoting import few
@@ -45,6 +47,12 @@ _LACKING = (
     SchemaMismatch,
     pg.InvalidSchemaName,
     pg.UndefinedColumn,
+    pg.UndefinedFunction,
+    pg.UndefinedTable,
+)
+_EXPLAINED = (
+    pg.InsufficientPrivilege,
+    pg.ReadOnlySqlTransaction,
     pg.UndefinedFunction,
     pg.UndefinedTable,
 )
@@ -143,14 +151,17 @@ async def require_usage(conn: Conn, *, can_create: bool) -> None:
 
 
 async def explain_lack(pool: Pool, exc: BaseException) -> JobsMaintError | None:
-    """The error for a table that the role does not see or may not use, with the fix.
+    """The error for what the role does not see, may not use or may not change, with the fix.
 
     None for every other error, and where the catalogue does not tell more than `exc`.
     """
-    if not isinstance(exc, pg.UndefinedTable | pg.UndefinedFunction | pg.InsufficientPrivilege):
+    if not isinstance(exc, _EXPLAINED) or find_function(exc) is not None:
         return None
     with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
         async with pool.connection() as conn, transaction(conn):
+            if isinstance(exc, pg.ReadOnlySqlTransaction):
+                found = await find_read_only(conn)
+                return DatabaseUnavailable(" ".join(found)) if found is not None else None
             if isinstance(exc, pg.InsufficientPrivilege):
                 return await _explain_denied(conn, exc)
             seen = await fetch_all(conn, load_queries("lacking")["is_seen"])

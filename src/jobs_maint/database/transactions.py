@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg
+from psycopg import sql
 from psycopg.rows import DictRow, dict_row, tuple_row
 
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.far_times import load_far_times
 from jobs_maint.database.limits import LOCK_TIMEOUT, SILENCE, STATEMENT_TIMEOUT
+from jobs_maint.database.raised import is_stopped
 from jobs_maint.database.silence import limit_silence
 from jobs_maint.database.standby import LAG, note_lag
 from jobs_maint.durations import format_age
+from jobs_maint.quoting import few, in_quotes
 from jobs_maint.sql import load_queries
 
 __all__ = [
@@ -27,6 +31,7 @@ __all__ = [
     "fetch_all",
     "fetch_one",
     "find_holder",
+    "find_lockers",
     "limit_lock_waits",
     "note_holders",
     "note_timeout",
@@ -35,6 +40,9 @@ __all__ = [
 ]
 
 Conn = psycopg.AsyncConnection[Any]
+
+IS_ON_ROW = 2
+"""Of `sure` in `find_holders`."""
 
 
 @asynccontextmanager
@@ -84,7 +92,7 @@ def note_timeout(limit: timedelta) -> Iterator[None]:
     try:
         yield
     except pg.QueryCanceled as exc:
-        if time.monotonic() - begun >= limit.total_seconds():
+        if is_stopped(exc) and time.monotonic() - begun >= limit.total_seconds():
             exc.add_note(f"{limit.total_seconds():g} s")
         raise
 
@@ -133,25 +141,48 @@ def _milliseconds(span: timedelta) -> str:
     return f"{max(1, round(span.total_seconds() * 1000))}ms"
 
 
+_TUPLE = re.compile(r"""(\(\d+,\d+\)).*?["»„«“](procrastinate_jobs|[^"»«“”]+)""")
+"""A row and its table, in every language of the context of a wait for a row."""
+
+
 async def note_holders(conn: Conn, exc: pg.LockNotAvailable, waited: timedelta) -> None:
     """Add to the error who held the lock, where that can be seen."""
+    xids: list[str] = []
+    if row := _TUPLE.search(exc.diag.context or ""):
+        query = sql.SQL("SELECT xmax::text AS xid FROM {} WHERE ctid = %(place)s::tid")
+        with suppress(psycopg.Error):  # a table that is not on the search path
+            async with conn.transaction():
+                named = query.format(sql.Identifier(row[2]))
+                found = await fetch_all(conn, named, {"place": row[1]})
+            xids = [one["xid"] for one in found]
     with suppress(psycopg.Error):  # the connection may be gone; the lock is the error to report
-        if holder := await find_holder(conn, waited):
+        if holder := await find_holder(conn, waited, xids):
             exc.add_note(holder)
 
 
-async def find_holder(conn: Conn, waited: timedelta) -> str:
-    """Whose transaction, open for so long, holds what we wait for; empty where nobody's can."""
+async def find_lockers(conn: Conn, job_ids: Sequence[int]) -> list[str]:
+    """The transactions that stand on the rows of these jobs, for `find_holder`."""
+    rows = await fetch_all(conn, load_queries("locks")["find_lockers"], {"ids": list(job_ids)})
+    return [row["xid"] for row in rows]
+
+
+async def find_holder(conn: Conn, waited: timedelta, xids: Sequence[str] = ()) -> str:
+    """Whose transaction holds what we wait for; empty where nobody's can.
+
+    Sure where it is one of `xids`; else somebody who has it open for as long as we waited.
+    """
     query = load_queries("locks")["find_holders"]
+    params = {"seconds": waited.total_seconds(), "xids": list(xids)}
     async with conn.transaction():
-        rows = await fetch_all(conn, query, {"seconds": waited.total_seconds()})
-    certain = [row for row in rows if row["whole_table"]] or rows
-    if not certain:
+        rows = await fetch_all(conn, query, params)
+    best = [row for row in rows if row["sure"] == rows[0]["sure"]]
+    if not best:
         return ""
-    holder = describe_session(certain[0])
-    if len(certain) > 1:
-        return f"probably {holder}, the oldest of {len(certain)} candidates"
-    return holder
+    holder = describe_session(best[0])
+    if best[0]["sure"] == IS_ON_ROW:
+        return few([describe_session(row) for row in best], 3)
+    more = f", the oldest of {len(best)} candidates" if len(best) > 1 else ""
+    return holder if best[0]["sure"] and not more else f"probably {holder}{more}"
 
 
 PART = 1_000
@@ -161,6 +192,11 @@ PART = 1_000
 def describe_session(row: dict[str, Any]) -> str:
     """`process 41 (psql, user bo, open for 3 min)`, by its row in `find_holders` or the like."""
     age = f", open for {format_age(row['seconds'])}" if row["seconds"] is not None else ""
+    if gid := row.get("gid"):
+        return (
+            f"the prepared transaction {in_quotes(gid, 200)} ({row['who']}{age}; COMMIT PREPARED "
+            "or ROLLBACK PREPARED ends it)"
+        )
     fetches = ", a worker that searches for its next job: see doctor" * row.get("fetching", False)
     return f"process {row['pid']} ({row['who']}{age}{fetches})"
 

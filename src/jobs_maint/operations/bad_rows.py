@@ -6,10 +6,11 @@ that an act is about. The act is then done again without those.
 
 from __future__ import annotations
 
-import re
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
@@ -23,25 +24,21 @@ from jobs_maint.database import (
     LOCK_TIMEOUT,
     Conn,
     fetch_all,
+    find_function,
     is_connection_lost,
+    is_stopped,
     limit_lock_waits,
     note_holders,
 )
-from jobs_maint.fingerprint import normalise
-from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
-from jobs_maint.redaction import redact_text
+from jobs_maint.operations.refusals import RACES
 from jobs_maint.sql import load_queries
 
 __all__ = [
-    "KEPT",
-    "MOST_REASONS",
     "Change",
     "Postponed",
-    "Refusals",
+    "bounded_tries",
     "change_rows",
-    "describe_refusal",
     "is_refusal",
-    "refuse_row",
     "wait_less",
 ]
 
@@ -49,30 +46,65 @@ Change = Callable[[Sequence[int]], Awaitable[list[dict[str, Any]]]]
 
 Sift = Callable[[Conn, Sequence[int], Change], Awaitable[dict[int, psycopg.Error]]]
 
-_NOT_OF_A_ROW = ("08", "25", "40", "53", "57", "58")
-"""Classes of errors: connection, transaction state, races, resources, operator, system."""
+_NOT_OF_A_ROW = ("25", "40", "53", "57014", "58")
+"""Classes of errors: transaction state, races, resources, a cancelled statement, system. Raised by
+a function of the team they are of the row that it was called for."""
+_ELSEWHERE = ("08", *_NOT_OF_A_ROW, "57")
+"""What a function may have met elsewhere, such as at another server, after seconds of waiting."""
 _STATEMENT = "42"
 """A missing right or table: of all rows, unless some could be changed without it."""
-_CALL = re.compile(r"""([\w."$]+\([^()]*\))""")
-_RACES = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
-"""Another session is at what the row needs, such as a row of the team's that refers to it."""
 HELD = timedelta(milliseconds=100)
 """How long each further row waits for a lock, once one has waited `LOCK_TIMEOUT`."""
 MOST_HELD = 40
 """So many tries may end in a race; the rows that are left then count as held."""
-KEPT = "a trigger of the database kept it as it was; see the triggers of procrastinate_jobs"
-MOST_REASONS = 10
-SAMPLE = 5
+MOST_SECONDS, MOST_SECONDS_OF_RUN = 10.0, 30.0
+"""So long may those tries of a step, and of a run, take that fail elsewhere: they hold the rows."""
 
 
 def is_refusal(exc: psycopg.Error) -> bool:
     """Whether the error may be of single rows, not of the connection, the moment or the server."""
-    state = exc.sqlstate
-    return (
-        state is not None
-        and not state.startswith(_NOT_OF_A_ROW)
-        and not isinstance(exc, pg.LockNotAvailable)
-    )
+    if exc.sqlstate is None or isinstance(exc, RACES) or is_connection_lost(exc) or is_stopped(exc):
+        return False
+    return find_function(exc) is not None or not exc.sqlstate.startswith(_NOT_OF_A_ROW)
+
+
+def _is_elsewhere(exc: psycopg.Error) -> bool:
+    return isinstance(exc, RACES) or (exc.sqlstate or "").startswith(_ELSEWHERE)
+
+
+_spent: ContextVar[list[float] | None] = ContextVar("spent", default=None)
+
+
+@contextmanager
+def bounded_tries() -> Iterator[None]:
+    """One run: what the tries of its steps take that fail elsewhere is added up."""
+    token = _spent.set([0.0])
+    try:
+        yield
+    finally:
+        _spent.reset(token)
+
+
+@dataclass(slots=True)
+class _Elsewhere:
+    """The tries that fail at what a function of the team needs: each may wait for seconds."""
+
+    spent: list[float]
+    limit: float
+
+    @classmethod
+    def begin(cls) -> _Elsewhere:
+        spent = _spent.get() or [0.0]
+        return cls(spent, min(spent[0] + MOST_SECONDS, MOST_SECONDS_OF_RUN))
+
+    def is_over(self, exc: psycopg.Error, seconds: float) -> bool:
+        """Whether to try no more; then the error says so."""
+        if _is_elsewhere(exc) and not isinstance(exc, RACES):
+            self.spent[0] += seconds
+            if self.spent[0] >= self.limit:
+                exc.add_note("some of them were not tried, as such failures had taken too long")
+                return True
+        return False
 
 
 async def wait_less(conn: Conn, exc: psycopg.Error) -> None:
@@ -114,25 +146,24 @@ async def change_rows(
     """
     parts, done = deque([list(ids)] if ids else []), []
     refused: dict[int, psycopg.Error] = {}
-    races = _Races()
+    races, elsewhere = _Races(), _Elsewhere.begin()
     while parts:
         part = parts.popleft()
+        begun = time.monotonic()
         try:
             async with conn.transaction():
                 done += await change(part)
         except psycopg.Error as exc:
-            if conn.closed:
-                raise
-            if isinstance(exc, _RACES):
+            if isinstance(exc, RACES):
                 await races.meet(conn, exc)
             elif not is_refusal(exc):
                 raise
-            if races.met >= MOST_HELD:
+            if races.met >= MOST_HELD or elsewhere.is_over(exc, time.monotonic() - begun):
                 refused |= dict.fromkeys((*part, *chain.from_iterable(parts)), exc)
                 break
             held = set(part) if len(part) == 1 else await _find_held(conn, part, exc)
             refused |= dict.fromkeys(sorted(held), exc)
-            if not held and sift is not None and not isinstance(exc, _RACES):
+            if not held and sift is not None and not _is_elsewhere(exc):
                 found = await sift(conn, part, change)
                 refused |= found
                 held = set(found)
@@ -142,7 +173,9 @@ async def change_rows(
     if races.met:
         await limit_lock_waits(conn, LOCK_TIMEOUT)
     first = next(iter(refused.values()), None)
-    of_all = races.met >= MOST_HELD or (first and (first.sqlstate or "").startswith(_STATEMENT))
+    of_all = races.met >= MOST_HELD or (
+        first and (first.sqlstate or "").startswith(_STATEMENT) and not find_function(first)
+    )
     if first is not None and not done and of_all:
         raise first
     return done, refused
@@ -166,84 +199,6 @@ async def _find_held(conn: Conn, ids: Sequence[int], exc: psycopg.Error) -> set[
                 )
                 return {row["id"] for row in await fetch_all(conn, query, {"ids": list(ids)})}
     return set()
-
-
-def describe_refusal(exc: psycopg.Error) -> str:
-    """A phrase: which key, constraint or function of which table refused, and what to do."""
-    diag = exc.diag
-    lines = (diag.message_primary or str(exc)).strip().splitlines()
-    said = redact_text(lines[0])[:300] if lines else type(exc).__name__
-    table = ".".join(filter(None, (diag.schema_name, diag.table_name)))
-    ours = (diag.table_name or "").startswith("procrastinate_")
-    if isinstance(exc, _RACES):
-        who = "".join(f" ({note})" for note in getattr(exc, "__notes__", ()))
-        return f"another session holds what it needs{who}; try again when that is done"
-    if isinstance(exc, pg.ForeignKeyViolation | pg.RestrictViolation) and table and not ours:
-        return (
-            f"the foreign key {diag.constraint_name} of table {table} forbids it; give that key ON "
-            f"DELETE CASCADE or ON DELETE SET NULL, or delete those rows of {table} first"
-        )
-    if diag.constraint_name and table:
-        return (
-            f"the constraint {diag.constraint_name} of table {table} refuses it ({said}); change "
-            "that constraint or the row"
-        )
-    if diag.column_name and table:
-        return (
-            f"the column {diag.column_name} of table {table} refuses it ({said}); let the column "
-            "be empty, or make its foreign key ON DELETE CASCADE"
-        )
-    if found := _CALL.search(diag.context or ""):
-        return (
-            f"the database function {found[1]} refuses it ({said}); change that function or what "
-            "it checks"
-        )
-    return f"the database refused: {said}"
-
-
-def refuse_row(
-    job_id: int, exc: psycopg.Error | None, queue: str | None = None, task: str | None = None
-) -> ItemResult:
-    """The outcome of a locked row that did not change; without an error no row was touched."""
-    reason = KEPT if exc is None else describe_refusal(exc)
-    return ItemResult(job_id, ItemOutcome.FAILED, "error", reason, queue, task)
-
-
-class Refusals:
-    """Counts by reason over many batches; beyond ten reasons the rest is one group.
-
-    Reasons that differ in ids and the like are one, told in the words of the first.
-    """
-
-    def __init__(self) -> None:
-        self._groups: dict[str, tuple[int, tuple[int, ...]]] = {}
-        self._words: dict[str, str] = {}
-
-    @property
-    def count(self) -> int:
-        return sum(count for count, _ in self._groups.values())
-
-    def add(self, reason: str, ids: Sequence[int], more: int = 0) -> None:
-        """`more`: how many there are, where `ids` is a sample."""
-        key = normalise(reason)
-        reason = self._words.get(key, reason)
-        if reason not in self._groups and len(self._groups) >= MOST_REASONS:
-            reason = "the database refused, for other reasons"
-        else:
-            self._words[key] = reason
-        count, sample = self._groups.get(reason, (0, ()))
-        self._groups[reason] = count + (more or len(ids)), (*sample, *ids)[:SAMPLE]
-
-    def add_errors(self, refused: Mapping[int, psycopg.Error]) -> None:
-        alike: dict[psycopg.Error, list[int]] = {}
-        for job_id, exc in refused.items():
-            alike.setdefault(exc, []).append(job_id)
-        for exc, ids in alike.items():
-            self.add(describe_refusal(exc), ids)
-
-    def list_groups(self, code: str = "error") -> tuple[SkipGroup, ...]:
-        found = sorted(self._groups.items(), key=lambda group: -group[1][0])
-        return tuple(SkipGroup(code, reason, *counted) for reason, counted in found)
 
 
 class Postponed:

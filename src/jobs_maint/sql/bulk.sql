@@ -119,8 +119,8 @@ WITH free AS MATERIALIZED (
     SELECT id FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[])
     ORDER BY id FOR UPDATE SKIP LOCKED
 )
-SELECT id FROM procrastinate_jobs
-WHERE id = ANY (%(ids)s::bigint[]) AND id NOT IN (SELECT id FROM free);
+SELECT j.id FROM procrastinate_jobs j
+WHERE j.id = ANY (%(ids)s::bigint[]) AND j.id NOT IN (SELECT id FROM free) AND {{held}};
 
 -- name: cancel (ids)
 -- Waiting jobs -> cancelled; `scheduled_at` is kept, so that a retry restores it.

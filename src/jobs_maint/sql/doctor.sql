@@ -9,8 +9,6 @@ SET TRANSACTION READ ONLY;
 SELECT now() AS now, current_user::text AS login, current_database()::text AS database,
        current_setting('server_version_num')::int AS version_number,
        split_part(current_setting('server_version'), ' ', 1) AS version,
-       pg_is_in_recovery() AS standby,
-       current_setting('default_transaction_read_only')::boolean AS read_only,
        current_setting('default_transaction_isolation') AS isolation;
 
 -- name: get_clock
@@ -199,6 +197,21 @@ WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pi
   AND query_start < clock_timestamp() - make_interval(secs => %(slow_seconds)s)
 ORDER BY query_start LIMIT 100;
 
+-- name: list_prepared (seconds)
+-- Prepared transactions that hold a table of Procrastinate or of ours for this long, the oldest first:
+-- only a person ends them, and pg_stat_activity does not show them.
+SELECT p.gid, p.owner::text AS owner, extract(epoch FROM clock_timestamp() - p.prepared)::float8 AS seconds
+FROM pg_prepared_xacts p
+WHERE p.database = current_database()
+  AND p.prepared < clock_timestamp() - make_interval(secs => %(seconds)s)
+  AND EXISTS (
+      SELECT FROM pg_locks t JOIN pg_locks l ON l.virtualtransaction = t.virtualtransaction
+      JOIN pg_class c ON c.oid = l.relation
+      WHERE t.locktype = 'transactionid' AND t.transactionid = p.transaction AND t.pid IS NULL
+        AND l.pid IS NULL AND l.mode <> 'AccessShareLock'
+        AND c.relname LIKE ANY ('{procrastinate\_%%,jobs\_maint\_%%}'))
+ORDER BY p.prepared LIMIT 100;
+
 -- name: measure_jobs
 -- Pages of the jobs table, and whether an index helps when a worker ends: Procrastinate's
 -- own covers running jobs only and does not.
@@ -251,6 +264,17 @@ SELECT k.table_name, quote_ident(k.conname) AS key, k.slow, k.required,
         FROM unnest(k.confkey) WITH ORDINALITY AS s (number, place)
         JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = s.number) AS target_columns
 FROM keys k ORDER BY blocks DESC, k.table_name, k.conname;
+
+-- name: list_far_triggers
+-- Triggers of the team's on the jobs or their events whose function names dblink or a foreign table.
+SELECT t.tgname::text AS trigger, t.tgrelid::regclass::text AS table_name,
+       p.oid::regprocedure::text AS function
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE t.tgrelid IN (to_regclass('procrastinate_jobs'), to_regclass('procrastinate_events'))
+  AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgname NOT LIKE 'procrastinate\_%%'
+  AND (p.prosrc ~* '\mdblink'
+       OR EXISTS (SELECT FROM pg_class f WHERE f.relkind = 'f' AND strpos(p.prosrc, f.relname::text) > 0))
+ORDER BY 1, 2;
 
 -- name: sample_worker_ids (percent)
 -- Jobs on a sample of the pages, and finished ones among them that carry a worker id.

@@ -5,6 +5,11 @@
 -- the role may not use.
 SELECT to_regclass('procrastinate_jobs') IS NOT NULL AS is_seen;
 
+-- name: get_read_only
+-- Whether changes are refused, and why.
+SELECT pg_is_in_recovery() AS standby, quote_ident(current_user) AS login,
+       current_setting('default_transaction_read_only')::boolean AS read_only;
+
 -- name: get_place
 -- Which database was asked, and where in it tables are looked for.
 SELECT current_database()::text AS database, current_setting('search_path') AS search_path;

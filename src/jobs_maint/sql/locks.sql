@@ -1,25 +1,38 @@
 -- Who holds the lock that we waited for.
 
--- name: find_holders (seconds)
--- Sessions whose transaction has been open this long and may hold rows or a whole table of
--- Procrastinate, of ours, or of the team's that refers to jobs: first those that hold a whole table,
--- then those that wait for nobody, then the oldest. No view shows row locks themselves. Only members
--- of pg_read_all_stats see what other roles do; others get no time. `fetching`: a worker that searches
--- for its next job.
-SELECT a.pid, concat_ws(', ', nullif(a.application_name, ''), 'user ' || a.usename) AS who,
-       extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
+-- name: find_lockers (ids)
+-- The transactions that locked or changed these jobs last; most of them have ended.
+SELECT DISTINCT xmax::text AS xid FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[]);
+
+-- name: find_holders (seconds, xids)
+-- Sessions and prepared transactions. `sure`: 2 for those that have one of the numbers `xids`, which
+-- stood on a row; 1 for those that hold a whole table, 0 for those that may hold rows. Both have been
+-- open this long and hold a table of Procrastinate, of ours, or of the team's that refers to jobs.
+-- Then first those that wait for nobody, then the oldest. No view shows row locks themselves. Only
+-- members of pg_read_all_stats see what other roles do; others get no time. `fetching`: a worker that
+-- searches for its next job.
+SELECT a.pid, p.gid, concat_ws(', ', nullif(a.application_name, ''),
+                               'user ' || coalesce(a.usename, p.owner)) AS who,
+       extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, p.prepared))::float8 AS seconds,
        coalesce(a.state = 'active' AND a.query LIKE '%%procrastinate_fetch_job%%', false) AS fetching,
-       bool_or(l.mode NOT IN ('RowShareLock', 'RowExclusiveLock')) AS whole_table
+       max(CASE WHEN l.locktype = 'transactionid' THEN 2
+                WHEN l.mode NOT IN ('RowShareLock', 'RowExclusiveLock') THEN 1 ELSE 0 END) AS sure
 FROM pg_locks l
-JOIN pg_class c ON c.oid = l.relation
-JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.granted AND l.pid <> pg_backend_pid() AND a.datname = current_database()
-  AND c.relkind IN ('r', 'p')
-  AND (c.relname LIKE ANY ('{procrastinate\_%%,jobs\_maint\_%%}')
-       OR c.oid IN (SELECT conrelid FROM pg_constraint
-                    WHERE contype = 'f' AND confrelid = to_regclass('procrastinate_jobs')))
-  AND l.mode IN ('RowShareLock', 'RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
-                 'ExclusiveLock', 'AccessExclusiveLock')
-  AND (a.xact_start IS NULL OR a.xact_start < clock_timestamp() - make_interval(secs => %(seconds)s))
-GROUP BY a.pid, who, a.xact_start, a.wait_event_type, fetching
-ORDER BY whole_table DESC, a.wait_event_type IS NOT DISTINCT FROM 'Lock', a.xact_start;
+LEFT JOIN pg_class c ON l.locktype = 'relation' AND c.oid = l.relation AND c.relkind IN ('r', 'p')
+     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+-- A prepared transaction has no session; its locks have in common what they were taken by.
+LEFT JOIN pg_locks t ON l.pid IS NULL AND t.pid IS NULL AND t.locktype = 'transactionid'
+     AND t.virtualtransaction = l.virtualtransaction
+LEFT JOIN pg_prepared_xacts p ON p.transaction = t.transactionid
+WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() AND (a.pid IS NOT NULL OR p.gid IS NOT NULL)
+  AND (l.locktype = 'transactionid' AND l.transactionid::text = ANY (%(xids)s::text[])
+       OR (c.relname LIKE ANY ('{procrastinate\_%%,jobs\_maint\_%%}')
+           OR c.oid IN (SELECT conrelid FROM pg_constraint
+                        WHERE contype = 'f' AND confrelid = to_regclass('procrastinate_jobs')))
+          AND l.mode IN ('RowShareLock', 'RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+                         'ExclusiveLock', 'AccessExclusiveLock')
+          AND coalesce(a.xact_start, p.prepared, '-infinity')
+              < clock_timestamp() - make_interval(secs => %(seconds)s))
+GROUP BY a.pid, p.gid, p.owner, a.application_name, a.usename, a.xact_start, p.prepared, a.wait_event_type, a.state, a.query
+ORDER BY sure DESC, a.wait_event_type IS NOT DISTINCT FROM 'Lock', coalesce(a.xact_start, p.prepared);

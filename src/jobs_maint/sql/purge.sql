@@ -79,6 +79,7 @@ ORDER BY j.id FOR UPDATE OF j SKIP LOCKED;
 -- Those that somebody holds and that are still there, in the same status: they are left.
 SELECT j.id FROM procrastinate_jobs j
 WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = %(status)s::text::procrastinate_job_status
+  AND {{held}}
 ORDER BY j.id;
 
 -- name: delete_locked_batch (ids, status, cutoff, proven)
@@ -94,21 +95,31 @@ WITH gone AS (
 SELECT %(status)s::text AS status, count(*) AS deleted FROM gone HAVING count(*) > 0;
 
 -- name: list_kept (ids, status, cutoff, proven)
--- Those of the locked jobs that are still there and old enough: a trigger kept them.
+-- Those of the jobs that are still there and old enough: a trigger or a policy kept them.
 SELECT j.id FROM procrastinate_jobs j
 WHERE j.id = ANY (%(ids)s::bigint[])
   AND j.status = %(status)s::text::procrastinate_job_status
   AND {{old_enough}}
 ORDER BY j.id;
 
--- name: has_delete_trigger
--- Whether a trigger of the team's may keep a row: only such rows are looked for one by one.
-SELECT EXISTS (
+-- name: list_spared (after, last, status, cutoff, proven, queue)
+-- Those of the jobs of delete_batch that are still there: a policy kept them.
+SELECT j.id FROM procrastinate_jobs j
+WHERE j.id > %(after)s AND j.id <= %(last)s
+  AND j.status = %(status)s::text::procrastinate_job_status
+  AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+  AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
+  AND {{old_enough}}
+ORDER BY j.id;
+
+-- name: find_keepers
+-- Whether a trigger or a policy of the team's may keep a row: only then such rows are looked for.
+SELECT row_security_active('procrastinate_jobs') AS has_policy, EXISTS (
     SELECT FROM pg_trigger t
     WHERE t.tgrelid = 'procrastinate_jobs'::regclass AND NOT t.tgisinternal
       AND t.tgenabled <> 'D' AND (t.tgtype & 1) <> 0 AND (t.tgtype & 8) <> 0 AND (t.tgtype & 2) <> 0
       AND t.tgname NOT LIKE 'procrastinate\_%%'
-) AS has_it;
+) AS has_trigger;
 
 -- name: count_finished (bound, status, cutoff, proven, queue)
 -- What the purge would delete: the same conditions, selecting.
@@ -277,19 +288,21 @@ DECLARE
     said text;
     found_table text;
     found_constraint text;
+    found_context text;
 BEGIN
     FOREACH one IN ARRAY string_to_array(current_setting('jobs_maint.ids'), ',')::bigint[] LOOP
         BEGIN
             DELETE FROM procrastinate_jobs WHERE id = one;
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, said = MESSAGE_TEXT,
-                found_table = TABLE_NAME, found_constraint = CONSTRAINT_NAME;
+                found_table = TABLE_NAME, found_constraint = CONSTRAINT_NAME,
+                found_context = PG_EXCEPTION_CONTEXT;
             IF state = '55P03' OR left(state, 2) IN ('08', '25', '40', '53', '57', '58') THEN
                 RAISE;
             END IF;
             refused := refused || json_build_object(
                 'id', one, 'state', state, 'said', left(said, 300),
-                'table', found_table, 'constraint', found_constraint);
+                'table', found_table, 'constraint', found_constraint, 'context', left(found_context, 3000));
         END;
     END LOOP;
     PERFORM set_config('jobs_maint.refused', array_to_json(refused)::text, true);

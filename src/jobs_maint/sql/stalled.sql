@@ -56,8 +56,9 @@ ORDER BY j.id LIMIT %(limit)s
 FOR UPDATE OF j SKIP LOCKED;
 
 -- name: find_held (stalled_after, stalled_after_unknown, heard_from, until, seen, limit)
--- Due suspects that were left out though they are not too many: another session holds their rows.
-SELECT s.job_id
+-- Due suspects that were left out though they are not too many: another session holds their rows, or
+-- row-level security lets nobody lock them.
+SELECT s.job_id AS id, j.queue_name, j.task_name, {{held}} AS held
 FROM jobs_maint_suspects s
 JOIN procrastinate_jobs j ON j.id = s.job_id
 {{due}}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobs_maint.database import Conn, fetch_one
+from jobs_maint.database import Conn, fetch_one, find_read_only
 from jobs_maint.durations import format_age
 from jobs_maint.launcher import describe_hidden_bot
 from jobs_maint.models import Finding
@@ -50,21 +50,8 @@ def judge_postgresql(major: int, version: str) -> Finding:
 
 
 async def check_read_only(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
-    server = await _get_server(conn)
-    if server["standby"]:
-        return error(
-            "read_only",
-            "The database is a read-only standby: nothing can be retried, purged or recorded here.",
-            "Set JOB_QUEUE_DATABASE_URL to the primary.",
-        )
-    if server["read_only"]:
-        return error(
-            "read_only",
-            f"Transactions of {server['login']} are read-only by default "
-            "(default_transaction_read_only is on).",
-            "Turn it off with ALTER ROLE … or ALTER DATABASE … RESET "
-            "default_transaction_read_only, or remove the option from JOB_QUEUE_DATABASE_URL.",
-        )
+    if (found := await find_read_only(conn)) is not None:
+        return error("read_only", *found)
     return ok("read_only", "The database accepts changes.")
 
 

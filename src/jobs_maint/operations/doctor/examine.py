@@ -32,6 +32,7 @@ from jobs_maint.operations.doctor import (
     maintenance,
     schema,
     settings,
+    triggers,
     waiting,
     workers,
 )
@@ -90,6 +91,7 @@ CHECKS = (
         foreign_keys.check_foreign_keys,
         "procrastinate",
     ),
+    Check("triggers", "Triggers on jobs", triggers.check_triggers, "procrastinate"),
     Check("workers", "Workers", workers.check_workers, "ours"),
     Check("listening", "Queues without a worker", listening.check_listening, "ours"),
     Check("recorder", "Recorded errors", workers.check_recorder, "ours"),

@@ -14,6 +14,8 @@ from jobs_maint.sql import load_queries
 __all__: list[str] = []
 
 MOST_LOCKED = 50_000
+LEFT_BEHIND = 300.0
+"""Seconds after which whoever prepared a transaction has probably forgotten it."""
 SLOW_FETCH = timedelta(seconds=10)
 
 
@@ -46,6 +48,18 @@ async def check_fetching(conn: Conn, situation: Situation) -> Finding:  # noqa: 
 
 
 async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    left = await fetch_all(conn, load_queries("doctor")["list_prepared"], {"seconds": LEFT_BEHIND})
+    if left:
+        gid = left[0]["gid"].replace("'", "''")
+        which = f"The prepared transaction {in_quotes(left[0]['gid'], 200)} of {left[0]['owner']}"
+        others = f" In total there are {len(left)} such transactions." if len(left) > 1 else ""
+        return warning(
+            "locks",
+            f"{which} has been open for {format_age(left[0]['seconds'])} and holds rows or tables "
+            f"that acts on jobs need; it does not end by itself.{others}",
+            f"Whoever prepared it knows what it did: COMMIT PREPARED '{gid}'; or ROLLBACK PREPARED "
+            f"'{gid}'; in this database.",
+        )
     params = {"most": MOST_LOCKED}
     rows = await fetch_all(conn, load_queries("doctor")["list_blocking_jobs"], params)
     if not rows:

@@ -10,8 +10,9 @@ import psycopg
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import ItemOutcome, ItemResult
-from jobs_maint.operations.bad_rows import change_rows, refuse_row
+from jobs_maint.operations.bad_rows import change_rows
 from jobs_maint.operations.jobs.locking import lock_jobs
+from jobs_maint.operations.refusals import refuse_row
 from jobs_maint.sql import load_queries
 
 __all__ = ["ASKED_TO_ABORT", "cancel_jobs", "discard_jobs"]
@@ -39,7 +40,7 @@ async def cancel_jobs(
         elif job_id in requested:
             reason = "it is running; its worker was asked to abort it"
             items.append(_item(job_id, row, ItemOutcome.DONE, "abort_requested", reason))
-        elif job_id in refused or job_id in waiting:
+        elif job_id in refused or job_id in waiting or _is_kept(row):
             items.append(_refuse_row(job_id, row, refused))
         elif row is not None and row["status"] == "doing":
             reason = "its worker was already asked to abort it"
@@ -61,7 +62,7 @@ async def discard_jobs(
         row = found.get(job_id)
         if job_id in done:
             items.append(_item(job_id, row, ItemOutcome.DONE, "discarded"))
-        elif job_id in chosen:
+        elif job_id in chosen or _is_kept(row):
             items.append(_refuse_row(job_id, row, refused))
         else:
             items.append(_refuse(job_id, row, "only failed or aborted jobs can be discarded"))
@@ -69,7 +70,13 @@ async def discard_jobs(
 
 
 def _having(found: dict[int, dict[str, Any]], *statuses: str) -> set[int]:
-    return {job_id for job_id, row in found.items() if row["status"] in statuses}
+    return {
+        job_id for job_id, row in found.items() if row["status"] in statuses and not row["kept"]
+    }
+
+
+def _is_kept(row: dict[str, Any] | None) -> bool:
+    return row is not None and row["kept"]
 
 
 async def _change(

@@ -19,10 +19,14 @@ async def lock_jobs(
     """The existing rows by id, locked in id order until the caller's transaction ends.
 
     Two acts on overlapping sets wait for each other instead of deadlocking. The rows are current
-    under the lock; what other tables say about them takes a second statement. Raises
-    NotPermitted, changing nothing, when one of them is outside `scope`; `verb`: what was asked.
+    under the lock; what other tables say about them takes a second statement. `kept`: it is seen,
+    but row-level security forbids its lock, and so any change. Raises NotPermitted, changing
+    nothing, when one of them is outside `scope`; `verb`: what was asked.
     """
-    rows = await fetch_all(conn, load_queries("jobs")["lock_jobs"], {"ids": list(job_ids)})
+    queries = load_queries("jobs")
+    rows = await fetch_all(conn, queries["lock_jobs"], {"ids": list(job_ids)})
+    if rest := {*job_ids} - {row["id"] for row in rows}:
+        rows += await fetch_all(conn, queries["list_kept"], {"ids": sorted(rest)})
     outside = [row["id"] for row in rows if not scope.covers(row["queue_name"])]
     if outside:
         raise outside_grant(outside, scope, verb)

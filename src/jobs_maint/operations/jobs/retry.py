@@ -13,8 +13,9 @@ from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.durations import format_time
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult
-from jobs_maint.operations.bad_rows import change_rows, refuse_row
+from jobs_maint.operations.bad_rows import change_rows
 from jobs_maint.operations.jobs.locking import lock_jobs
+from jobs_maint.operations.refusals import refuse_row
 from jobs_maint.sql import load_queries
 
 __all__ = ["RETRIABLE", "notify_workers", "retry_jobs"]
@@ -90,6 +91,8 @@ def _refusal(
             "not_found",
             "there is no such job; it may have been purged",
         )
+    if row["kept"]:
+        return refuse_row(job_id, None, row["queue_name"], row["task_name"])
     if row["status"] in statuses:
         if reset_attempts or row["attempts"] < upstream.MOST_ATTEMPTS:
             return None

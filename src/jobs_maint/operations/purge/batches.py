@@ -25,12 +25,13 @@ from jobs_maint.database import (
     transaction,
 )
 from jobs_maint.models import PurgeReport
-from jobs_maint.operations.bad_rows import Refusals, is_refusal
+from jobs_maint.operations.bad_rows import is_refusal
 from jobs_maint.operations.purge import late
 from jobs_maint.operations.purge.deleting import Batch, OnBatch, Progress, delete_batch
 from jobs_maint.operations.purge.reach import find_reach
 from jobs_maint.operations.purge.retention import Retention
 from jobs_maint.operations.purge.trimming import trim_tables
+from jobs_maint.operations.refusals import Refusals
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.sql import load_queries
 
@@ -82,8 +83,8 @@ async def purge_finished_jobs(
     async with pool.connection() as conn, transaction(conn):
         now = now or await get_time(conn)
     async with pool.connection() as conn, transaction(conn):
-        watched = await fetch_one(conn, load_queries("purge")["has_delete_trigger"])
-        progress.careful = watched["has_it"]
+        keepers = await fetch_one(conn, load_queries("purge")["find_keepers"])
+        progress.careful, progress.policed = keepers["has_trigger"], keepers["has_policy"]
         turn = await late.choose_turn(conn, now, survey or late.NIGHT)
         surveyed = await late.find_surveyed(conn, now)
     purge = _Purge(pool, progress, deadline, on_batch, on_survey, dry_run=dry_run)

@@ -18,12 +18,14 @@ from jobs_maint.database import (
     fetch_all,
     fetch_one,
     find_holder,
+    find_lockers,
     fit,
     transaction,
 )
-from jobs_maint.operations.bad_rows import KEPT, Postponed, Refusals, change_rows
+from jobs_maint.operations.bad_rows import Postponed, change_rows
 from jobs_maint.operations.purge.late import BEFORE_ALL, Surveyed
 from jobs_maint.operations.purge.sifting import find_refused
+from jobs_maint.operations.refusals import KEPT, Refusals
 from jobs_maint.sql import load_queries
 
 __all__ = ["Batch", "OnBatch", "Progress", "delete_batch"]
@@ -47,6 +49,8 @@ class Progress:
     refusals: Refusals = field(default_factory=Refusals)
     careful: bool = False
     """A batch was refused: from then on each finds its bad rows at once."""
+    policed: bool = False
+    """A row-level security policy may keep rows from our role."""
     postponed: Postponed = field(default_factory=Postponed)
     undated: Refusals = field(default_factory=Refusals)
     surveyed_at: datetime | None = None
@@ -115,7 +119,8 @@ async def delete_batch(
             if len(ids) < looked_at:
                 rest = {**params, "ids": sorted({*given["ids"]} - {*ids})}
                 held = await fetch_all(conn, queries["list_held"], rest)
-                holder = await find_holder(conn, HELD_ROW) if held else ""
+                lockers = await find_lockers(conn, [row["id"] for row in held])
+                holder = await find_holder(conn, HELD_ROW, lockers) if held else ""
 
             async def delete(part: Sequence[int]) -> list[dict[str, Any]]:
                 return await fetch_all(
@@ -124,8 +129,9 @@ async def delete_batch(
 
             gone, refused = await change_rows(conn, ids, delete, find_refused)
             deleted = sum(row["deleted"] for row in gone)
-            if deleted + len(refused) < len(ids):
-                rest = {**params, "ids": [i for i in ids if i not in refused]}
+            known = {*refused, *(row["id"] for row in held)}
+            if deleted + len(known) < looked_at:
+                rest = {**params, "ids": [i for i in given["ids"] if i not in known]}
                 kept = [row["id"] for row in await fetch_all(conn, queries["list_kept"], rest)]
         else:
             found = await fetch_one(conn, queries["find_batch"], params)
@@ -133,6 +139,9 @@ async def delete_batch(
             values = fit(conn, {**params, "last": last})
             cursor = await conn.execute(queries["delete_batch"], values, prepare=False)
             deleted = cursor.rowcount
+            if progress.policed and looked_at:
+                spared = await fetch_all(conn, queries["list_spared"], {**params, "last": last})
+                kept = [row["id"] for row in spared]
         counted = progress.deleted + Counter({status: deleted})
         if looked_at and on_batch is not None:
             go_on = await on_batch(conn, {**counted, **progress.trimmed})

@@ -12,23 +12,35 @@ from typing import Any
 
 import psycopg
 
-from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.database import (
+    Conn,
+    fetch_all,
+    fetch_one,
+    is_connection_lost,
+    is_stopped,
+    name_function,
+)
 from jobs_maint.fingerprint import normalise
-from jobs_maint.operations.bad_rows import MOST_REASONS, Change, is_refusal
+from jobs_maint.operations.bad_rows import Change, is_refusal
+from jobs_maint.operations.refusals import MOST_REASONS, OtherReasons
 from jobs_maint.sql import load_queries
 
 __all__ = ["find_refused"]
 
 
 async def find_refused(conn: Conn, ids: Sequence[int], change: Change) -> dict[int, psycopg.Error]:
-    """Each refused row with the error of one of its like; what was tried is undone."""
+    """Each refused row with the error of one of its like; what was tried is undone.
+
+    Those of further kinds share one error, which names none of them.
+    """
     if not ids:
         return {}
     alike: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for row in await _try_each(conn, ids):
-        key = (row["state"], row["table"], row["constraint"], normalise(row["said"]))
+        function = name_function(row["context"]) or ""
+        key = (row["state"], row["table"], row["constraint"], function, normalise(row["said"]))
         alike[key if key in alike or len(alike) < MOST_REASONS else ()].append(row["id"])
-    refused: dict[int, psycopg.Error] = {}
+    refused: dict[int, psycopg.Error] = dict.fromkeys(alike.pop((), ()), OtherReasons())
     for same in alike.values():
         try:
             async with conn.transaction(force_rollback=True):
@@ -48,7 +60,7 @@ async def _try_each(conn: Conn, ids: Sequence[int]) -> list[dict[str, Any]]:
             await fetch_all(conn, queries["try_each"])
             found = await fetch_one(conn, queries["get_refused"])
     except psycopg.Error as exc:
-        if conn.closed or isinstance(exc, psycopg.errors.QueryCanceled):
+        if is_connection_lost(exc) or is_stopped(exc):
             raise
         return []  # a race, or no right to the language: halves are tried
     return list(json.loads(found["refused"]))

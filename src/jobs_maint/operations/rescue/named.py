@@ -18,9 +18,9 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import ItemResult, SkipGroup
-from jobs_maint.operations.bad_rows import refuse_row
 from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.jobs.locking import lock_jobs
+from jobs_maint.operations.refusals import refuse_row
 from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
 from jobs_maint.operations.rescue.passes import rescue_rows
 from jobs_maint.operations.rescue.reasons import refuse_job, refuse_other_run

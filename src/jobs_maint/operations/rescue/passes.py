@@ -17,8 +17,9 @@ from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_time
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
-from jobs_maint.operations.bad_rows import describe_refusal, refuse_row, wait_less
+from jobs_maint.operations.bad_rows import wait_less
 from jobs_maint.operations.jobs.retry import notify_workers
+from jobs_maint.operations.refusals import describe_refusal, refuse_row
 from jobs_maint.operations.rescue.foretelling import find_end, say_taken
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.session import get_time
@@ -81,18 +82,27 @@ async def rescue_stalled_jobs(
     items = [item for item in acted if item is not None]
     left = [row for row, item in zip(due, acted, strict=True) if item is None]
     kept = await _find_kept(conn, left, rules)
-    return await report_on(conn, [*items, *kept], begun, await _find_held(conn, due, params))
+    held = await _find_held(conn, due, params)
+    kept += [
+        refuse_row(row["id"], None, row["queue_name"], row["task_name"])
+        for row in held
+        if not row["held"]
+    ]
+    busy = [row["id"] for row in held if row["held"]]
+    return await report_on(conn, [*items, *kept], begun, busy)
 
 
 async def _find_held(
     conn: Conn, due: Sequence[Mapping[str, Any]], params: Mapping[str, Any]
-) -> list[int]:
-    """Those that are due as well, but another session was changing them, such as another pass."""
+) -> list[dict[str, Any]]:
+    """Those that are due as well and could not be locked.
+
+    `held`: by another session that was changing them, such as another pass; else by a policy.
+    """
     if len(due) == MOST_JOBS:  # then they may be too many
         return []
     seen = {**params, "seen": [row["id"] for row in due]}
-    found = await fetch_all(conn, load_queries("stalled")["find_held"], seen)
-    return [row["job_id"] for row in found]
+    return await fetch_all(conn, load_queries("stalled")["find_held"], seen)
 
 
 async def _find_kept(

@@ -13,9 +13,10 @@ from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, find_elsewhere
 from jobs_maint.durations import format_age
 from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
 from jobs_maint.models import A_WORKER, OurTable, SchemaDropReport
-from jobs_maint.operations.bad_rows import describe_refusal, is_refusal
+from jobs_maint.operations.bad_rows import is_refusal
 from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.jobs.lateness import wait_by_hand
+from jobs_maint.operations.refusals import describe_refusal
 from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.operations.schema.places import TABLES, find_places, judge_theirs
 from jobs_maint.operations.schema.rights import require_owner

@@ -12,11 +12,21 @@ from psycopg import errors as pg
 
 from jobs_maint.actions import ALL_QUEUES, BulkVerb, QueueScope
 from jobs_maint.audit import find_stopper
-from jobs_maint.database import STATEMENT_TIMEOUT, Conn, Pool, fetch_all, is_timeout, transaction
+from jobs_maint.database import (
+    LOCK_TIMEOUT,
+    STATEMENT_TIMEOUT,
+    Conn,
+    Pool,
+    fetch_all,
+    find_holder,
+    find_lockers,
+    is_timeout,
+    transaction,
+)
 from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
-from jobs_maint.operations.bad_rows import Refusals
 from jobs_maint.operations.jobs.cancel import cancel_jobs, discard_jobs
 from jobs_maint.operations.jobs.retry import retry_jobs
+from jobs_maint.operations.refusals import Refusals
 from jobs_maint.operations.sets.frozen import SAMPLE
 from jobs_maint.operations.sets.seen import Seen, leave_out
 from jobs_maint.sql import load_queries
@@ -145,10 +155,11 @@ async def _leave_held(
     """
     async with pool.connection() as conn, transaction(conn):
         found = await fetch_all(conn, load_queries("bulk")["list_held"], {"ids": list(ids)})
-    held = {row["id"] for row in found}
-    if not held:
-        raise exc
-    who = "".join(f" ({note})" for note in getattr(exc, "__notes__", ()))
+        held = {row["id"] for row in found}
+        if not held:
+            raise exc
+        holder = await find_holder(conn, LOCK_TIMEOUT, await find_lockers(conn, sorted(held)))
+    who = f" ({holder})" if holder else ""
     rows = "its row" if len(held) == 1 else "their rows"
     reason = f"another session holds {rows}{who}; try again when that is done"
     return [job_id for job_id in ids if job_id not in held], [

@@ -1,0 +1,49 @@
+"""What a function of the team raised, as opposed to what the server itself met.
+
+A trigger may raise any code: one that asks another server has that server's (08001, 57P01, 53100).
+"""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+from psycopg import errors as pg
+
+__all__ = ["find_function", "is_stopped", "name_function"]
+
+_LINE = re.compile(r"^.*PL/.*$", re.MULTILINE)
+"""In every language of the server a line of the context names the language of the function."""
+_CALL = re.compile(r"""[\w."$]+\([^()]*\)""")
+_QUOTED = re.compile(r"""["»«„“”]([^"»«„“”]+)["»«„“”]""")
+
+
+def find_function(exc: BaseException) -> str | None:
+    """The innermost function that is not one of Procrastinate's, where the error came from one."""
+    return name_function(exc.diag.context or "") if isinstance(exc, psycopg.Error) else None
+
+
+def name_function(context: str) -> str | None:
+    """The same by the context; a block without a name is none."""
+    for line in _LINE.findall(context):
+        if (call := _CALL.search(line)) is not None:
+            name = call[0]
+        elif (quoted := _QUOTED.search(line)) is not None:
+            name = f"{quoted[1]}()"
+        else:
+            continue
+        if not name.partition("(")[0].rpartition(".")[2].strip('"').startswith("procrastinate_"):
+            return name
+    return None
+
+
+def is_stopped(exc: BaseException) -> bool:
+    """Whether the server stopped the statement: its time was up, or somebody cancelled it.
+
+    A function may raise the same code, and its words are translated. Where in the server it comes
+    from is not.
+    """
+    return isinstance(exc, pg.QueryCanceled) and exc.diag.source_function in {
+        None,
+        "ProcessInterrupts",
+    }

@@ -1,0 +1,123 @@
+"""Why rows were refused: one refusal in words, and counts by reason over many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import psycopg
+from psycopg import errors as pg
+
+from jobs_maint.database import find_function
+from jobs_maint.fingerprint import normalise
+from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
+from jobs_maint.redaction import redact_text
+
+__all__ = [
+    "KEPT",
+    "MOST_REASONS",
+    "RACES",
+    "OtherReasons",
+    "Refusals",
+    "describe_refusal",
+    "refuse_row",
+]
+
+RACES = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
+"""Another session is at what the row needs, such as a row of the team's that refers to it."""
+KEPT = (
+    "a row-level security policy or a trigger of procrastinate_jobs kept it as it was; see the "
+    r"output of \d procrastinate_jobs in psql"
+)
+MOST_REASONS = 10
+SAMPLE = 5
+_OTHERS = "the database refused, for other reasons"
+_SAID = re.compile(r"\(.*\)", re.DOTALL)
+"""What was said stands in brackets; what stands before them names a key or a function."""
+
+
+class OtherReasons(psycopg.Error):
+    """For rows that were refused for more reasons than are told apart."""
+
+
+def describe_refusal(exc: psycopg.Error) -> str:
+    """A phrase: which key, constraint or function of which table refused, and what to do."""
+    if isinstance(exc, OtherReasons):
+        return _OTHERS
+    diag = exc.diag
+    lines = (diag.message_primary or str(exc)).strip().splitlines()
+    said = redact_text(lines[0])[:300] if lines else type(exc).__name__
+    table = ".".join(filter(None, (diag.schema_name, diag.table_name)))
+    ours = (diag.table_name or "").startswith("procrastinate_")
+    if isinstance(exc, RACES):
+        who = "".join(f" ({note})" for note in getattr(exc, "__notes__", ()))
+        return f"another session holds what it needs{who}; try again when that is done"
+    if isinstance(exc, pg.ForeignKeyViolation | pg.RestrictViolation) and table and not ours:
+        return (
+            f"the foreign key {diag.constraint_name} of table {table} forbids it; give that key ON "
+            f"DELETE CASCADE or ON DELETE SET NULL, or delete those rows of {table} first"
+        )
+    if diag.constraint_name and table:
+        return (
+            f"the constraint {diag.constraint_name} of table {table} refuses it ({said}); change "
+            "that constraint or the row"
+        )
+    if diag.column_name and table:
+        return (
+            f"the column {diag.column_name} of table {table} refuses it ({said}); let the column "
+            "be empty, or make its foreign key ON DELETE CASCADE"
+        )
+    if function := find_function(exc):
+        left = "".join(f"; {note}" for note in getattr(exc, "__notes__", ()))
+        return (
+            f"the database function {function} refuses it ({said}); change that function, or see "
+            f"to what it needs{left}"
+        )
+    return f"the database refused it ({said})"
+
+
+def refuse_row(
+    job_id: int, exc: psycopg.Error | None, queue: str | None = None, task: str | None = None
+) -> ItemResult:
+    """The outcome of a locked row that did not change; without an error no row was touched."""
+    reason = KEPT if exc is None else describe_refusal(exc)
+    return ItemResult(job_id, ItemOutcome.FAILED, "error", reason, queue, task)
+
+
+class Refusals:
+    """Counts by reason over many batches; beyond ten reasons the rest is one group.
+
+    Those that differ in the ids and the like in what was said are one, told in the words of the
+    first.
+    """
+
+    def __init__(self) -> None:
+        self._groups: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._words: dict[str, str] = {}
+
+    @property
+    def count(self) -> int:
+        return sum(count for count, _ in self._groups.values())
+
+    def add(self, reason: str, ids: Sequence[int], more: int = 0) -> None:
+        """`more`: how many there are, where `ids` is a sample."""
+        key = _SAID.sub(lambda said: normalise(said[0]), reason)
+        reason = self._words.get(key, reason)
+        told = len(self._groups) - (_OTHERS in self._groups)
+        if reason not in self._groups and told >= MOST_REASONS:
+            reason = _OTHERS
+        else:
+            self._words[key] = reason
+        count, sample = self._groups.get(reason, (0, ()))
+        self._groups[reason] = count + (more or len(ids)), (*sample, *ids)[:SAMPLE]
+
+    def add_errors(self, refused: Mapping[int, psycopg.Error]) -> None:
+        alike: dict[psycopg.Error, list[int]] = {}
+        for job_id, exc in refused.items():
+            alike.setdefault(exc, []).append(job_id)
+        for exc, ids in alike.items():
+            self.add(describe_refusal(exc), ids)
+
+    def list_groups(self, code: str = "error") -> tuple[SkipGroup, ...]:
+        found = sorted(self._groups.items(), key=lambda group: -group[1][0])
+        return tuple(SkipGroup(code, reason, *counted) for reason, counted in found)
