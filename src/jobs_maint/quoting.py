@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from jobs_maint.plain import escape, has
 
 __all__ = [
+    "DASHES",
     "cut_ids",
     "escape_hidden",
     "few",
@@ -22,6 +23,7 @@ __all__ = [
     "in_quotes",
     "plain_name",
     "quote_word",
+    "reads_as_option",
     "requote",
     "show_name",
     "spell_word",
@@ -29,6 +31,8 @@ __all__ = [
     "unescape",
 ]
 
+DASHES = "–—―−"
+"""What phones and chats make of `--`, and what is read as that before an option."""
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _JOINERS = {"\u200c", "\u200d"}
 """Needed inside Persian and Indic words and inside emoji; they cannot reorder text."""
@@ -111,11 +115,16 @@ def show_name(name: str) -> str:
 _READS_OTHERWISE = re.compile(
     # Spaces, and what a shell reads as more than text; dashes, marks and invisible characters that
     # typed text loses.
-    r"[\s\"'`$&|;<>()\[\]{}*?!\\#^]|(?:^|=)[“”„‟‘’‚«]|^[–—―−_~=]|"
+    rf"[\s\"'`$&|;<>()\[\]{{}}*?!\\#^]|(?:^|=)[“”„‟‘’‚«]|^[{DASHES}_~=]|"
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
 )
 _IN_DOUBLE = re.compile(r"[\"$`\\!]")
 """What a shell does not take as text between double quotes."""
+
+
+def reads_as_option(word: str) -> bool:
+    """Whether it stands after `--`, or after an option: a shell takes its quotes away."""
+    return word.startswith(("-", *DASHES))
 
 
 def quote_word(text: str) -> str:

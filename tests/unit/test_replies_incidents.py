@@ -23,7 +23,7 @@ from chatbot.setup.sample_incidents import (
 )
 from chatbot.setup.sample_reports import NOW, ago
 from jobs_maint.actions import QueueScope
-from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.grammar import parse_words, read_dashes, split_text
 from jobs_maint.models import Condition, HistoryEntry, IncidentKind, IncidentReport, IncidentsReport
 from jobs_maint.operations.incidents.reach import limit_to
 from jobs_maint.render import render_text
@@ -136,13 +136,13 @@ def test_the_states_of_one_incident():
     assert "ana was on it." in done
 
 
-@pytest.mark.parametrize("name", ["pdf", "a\tb  c", "--all", "it's"])
+@pytest.mark.parametrize("name", ["pdf", "a\tb  c", "--all", "—all", "it's"])
 def test_the_words_below_an_incident_in_a_shell_name_its_queue(name):
     for kind in (IncidentKind.QUEUE_BEHIND, IncidentKind.NO_WORKER, IncidentKind.FAILURES_HIGH):
         one = replace(STATES["open"], kind=kind, subject=name, queues=(name,), folded=(), facts={})
         listed = IncidentsReport(NOW, (one,), (), 3600.0, watched_at=NOW)
         words = render_text(listed).partition("  jobs-maint ")[2].split("\n")[0]
-        assert parse_words(shlex.split(words), "shell").action.queue == name
+        assert parse_words(read_dashes(shlex.split(words)), "shell").action.queue == name
         assert parse_words(split_text(words), "slack").action.queue == name
 
 

@@ -25,11 +25,16 @@ from jobs_maint.actions import (
 )
 from jobs_maint.actions.base import quote_word
 from jobs_maint.errors import InvalidRequest
-from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.grammar import parse_words, read_dashes, split_text
 from jobs_maint.plain import show_on
 from jobs_maint.quoting import cut_ids, in_quotes, requote, show_name, unescape
 from jobs_maint.render import safe_line
 
+INVISIBLE = [
+    *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164, 0xFEFF),
+    *(*range(0x200B, 0x2010), *range(0x2028, 0x2030), *range(0x205F, 0x2070), 0xFFA0),
+    *(*range(0xFE00, 0xFE10), *range(0xFFF9, 0xFFFC), 0x1D173, 0xE0001, 0xE0020, 0xE0100),
+]
 ALPHABET = (
     *"abcXYZ0189 \t\n",
     *"'\"`“”„‟‘’‚«»=-–—−*_~?\\#,.:;!@&<>|/()[]{}$%^+",
@@ -48,6 +53,8 @@ ALPHABET = (
         "a\\b",
         "\\u{1b}",
     ),
+    *"‐‑‒―−﹘﹣－‛〝〞〟＂＇‹›´",
+    *map(chr, INVISIBLE),
     *("--", "--since", "--error", "--All", "&amp;", "&lt;", "<@U1>", "`a b`", "``", "''", '""'),
 )
 KNOWN = [
@@ -66,6 +73,8 @@ KNOWN = [
         "\u202ea",
         "a  b",
     ),
+    *(f"{dash}{word}" for dash in "‐‑‒–—―−﹘﹣－" for word in ("since", "all", "", "dry-run=x")),
+    *("—reset-attempts", "——queue", "—-yes", "–5", "\u200b—since"),
     *("\u200b", "a\u200bb", " a", "a ", "a\nb", "&amp;", "<b>", "\\*", "\\", "Retry", "help"),
 ]
 
@@ -80,6 +89,11 @@ def texts(number=150):
 def escape(text):
     """As Slack delivers what was typed."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def read_in_shell(words):
+    """As the command reads what a shell made of them."""
+    return parse_words(read_dashes(shlex.split(words)), "shell").action
 
 
 def requests(text):
@@ -98,7 +112,8 @@ def requests(text):
     yield ListFailed(text, error=part, group="E-4f2a")
     yield PreviewBulk(BulkVerb.RETRY, JobFilter(text, failed, part, group="E-4f2a", since=day))
     yield PreviewBulk(BulkVerb.CANCEL, JobFilter(None, ("todo",), group="E-4f2a"))
-    yield ShowAudit(part, day, 9)
+    actor = text.lstrip("@")  # as a mention has it
+    yield ShowAudit(actor if actor.strip() else "x", day, 9)
     yield from (ShowStats(text), ShowDigest(text), ListErrors(text))
 
 
@@ -111,7 +126,7 @@ def test_what_a_button_carries_and_what_is_printed_read_back_as_the_same_request
             assert split_text(clean_text(escape(words))) == clicked, (text, words)  # typed
             assert parse_words(clicked, "slack").action == action, (text, words)
             if not isinstance(action, ShowDigest):
-                assert parse_words(shlex.split(words), "shell").action == action, (text, words)
+                assert read_in_shell(words) == action, (text, words)
 
 
 def test_a_shell_reads_what_is_printed_as_the_same_words():
@@ -130,7 +145,7 @@ def test_an_output_that_lacks_characters_gets_the_same_words_in_those_it_has(enc
             stats = requote(ShowStats(text).words())
             for words in (stats, f"stats -- {quote_word(text)}"):
                 assert words.encode(encoding).decode(encoding) == words
-                assert parse_words(shlex.split(words), "shell").action == ShowStats(text), words
+                assert read_in_shell(words) == ShowStats(text), words
                 assert parse_words(split_text(words), "slack").action == ShowStats(text), words
     finally:
         show_on(None)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from jobs_maint.actions.actor import ALL_QUEUES, Actor, QueueScope, Role
 from jobs_maint.durations import format_duration
 from jobs_maint.errors import NotPermitted
-from jobs_maint.quoting import quote_word, spell_word
+from jobs_maint.quoting import quote_word, reads_as_option, spell_word
 
 __all__ = ["EVERY_QUEUE", "Action", "permit", "quote_word", "require_role", "spell"]
 
@@ -88,7 +88,7 @@ def spell(word: str, *places: object, flags: Sequence[str] = (), **options: obje
     there = [str(place) for place in places if place is not None]
     parts = [word]
     # After `--` nothing is an option.
-    guarded = any(place.startswith("-") for place in there)
+    guarded = any(map(reads_as_option, there))
     if not guarded:
         parts += map(spell_word, there)
     for name, given in options.items():

@@ -10,6 +10,7 @@ from typing import ClassVar
 from jobs_maint.actions.actor import Role, like_pattern, part_pattern
 from jobs_maint.actions.base import Action, spell
 from jobs_maint.models import BulkReport, Preview, PurgeReport
+from jobs_maint.quoting import reads_as_option
 
 __all__ = ["BulkVerb", "ConfirmSelection", "DropSelection", "JobFilter", "PreviewBulk"]
 
@@ -126,7 +127,7 @@ class PreviewBulk(Action[Preview]):
 
 def _reads_otherwise(queue: str) -> bool:
     """Whether it reads as an id or an option, so that it needs `--queue`."""
-    return queue.startswith("-") or queue.lstrip("#").replace(",", "").isdigit()
+    return reads_as_option(queue) or queue.lstrip("#").replace(",", "").isdigit()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class Person(NotEmpty):
     """A part of a name or an id, or a mention in Slack."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return super().convert(str(value).removeprefix("@"), param, ctx)
+        return super().convert(str(value).lstrip("@"), param, ctx)
 
 
 PART = NotEmpty("everything", "a part of what it should match")

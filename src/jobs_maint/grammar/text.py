@@ -15,6 +15,7 @@ import click
 
 from jobs_maint.grammar.params import MARKS
 from jobs_maint.grammar.words import build_grammar
+from jobs_maint.quoting import DASHES
 from jobs_maint.spelling import find_nearest
 
 __all__ = ["read_dashes", "split_text"]
@@ -34,7 +35,7 @@ _CLOSERS = {
 }
 _HIDDEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff"
 _INVISIBLE = re.compile(f"[{_HIDDEN}]")
-_DASHES = re.compile(r"^[–—―−][-–—―−]*(?=[A-Za-z])")
+_DASHES = re.compile(rf"^[{DASHES}][-{DASHES}]*(?=[A-Za-z])")
 
 
 def split_text(text: str) -> list[str]:

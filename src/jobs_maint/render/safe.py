@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs_maint.quoting import escape_hidden, quote_word, show_name
+from jobs_maint.quoting import escape_hidden, quote_word, reads_as_option, show_name
 
 __all__ = ["cut", "safe_block", "safe_line", "safe_word", "short_task", "type_queue"]
 
@@ -41,4 +41,4 @@ def type_queue(queue: str | None) -> str:
     """The queue as the last word of a command to be typed, with the space before it."""
     if queue is None:
         return ""
-    return f" {'-- ' if queue.startswith('-') else ''}{quote_word(queue)}"
+    return f" {'-- ' if reads_as_option(queue) else ''}{quote_word(queue)}"
