@@ -360,13 +360,22 @@ async def test_a_run_whose_job_was_deleted_is_known_by_its_defer(pool, conn, mak
     assert [run.task for run in (await ask(pool, ShowStats())).maintenance] == [RESCUE]
     await delete(conn, [job])
     bot, shell = await look(pool, ShowStats())
-    assert "rescue_stalled_jobs deferred 3 min ago" in shell
+    assert "rescue_stalled_jobs due 3 min ago" in shell
     assert "its job is deleted, so how it ended is not known." in shell
     assert "register" not in shell
-    assert "rescue deferred" in bot
+    assert "rescue due" in bot
     assert "its job is deleted" in bot
     (one,) = build_data(await ask(pool, ShowStats()))["maintenance_deferred"]
     assert (one["task"], one["job_deleted"]) == (RESCUE, True)
+
+
+async def test_a_tick_that_was_made_up_for_is_told_by_when_it_was_deferred(pool, conn, make_job):
+    job = await make_job(queue="maintenance", task=RESCUE, deferred_ago=timedelta(seconds=2))
+    await add_defer(conn, RESCUE, minutes(5), job)
+    assert "rescue_stalled_jobs deferred 2" in (await look(pool, ShowStats()))[1]
+    report = await ask(pool, ShowStats())
+    (one,) = report.maintenance_deferred
+    assert report.as_of - one.deferred_at < minutes(1)
 
 
 async def test_a_failure_of_ours_is_not_the_last_run_where_a_later_one_was_deleted(

@@ -637,7 +637,8 @@ def test_none_heard_since_the_last_sign_of_a_worker_before_now(watch):
         queues = (subject,) if subject else ()
         for _ in range(seconds // 15):
             age = (watch.now + PASS - since).total_seconds()
-            watch.see(bad(NO_WORKER, subject, age, limit=60.0, since=since, queues=queues))
+            heard = {"heard_at": since.isoformat()}
+            watch.see(bad(NO_WORKER, subject, age, limit=60.0, since=since, queues=queues, **heard))
         [one] = watch.open
         return one
 
@@ -663,6 +664,19 @@ def test_none_heard_since_the_last_sign_of_a_worker_before_now(watch):
     _, shell, digest = tell(one)
     assert digest == "I-1, 02:00 to 02:07 UTC, came 2 times: no worker was alive"
     assert "came 2 times in 7 min." in shell
+
+
+def test_where_no_worker_was_ever_heard_it_is_dated_from_when_jobs_wait(watch):
+    for subject in ("", "web"):
+        since = watch.now - timedelta(seconds=165)
+        watch.see(bad(NO_WORKER, subject, 180.0, since=since), passes=2)
+        message, shell, _ = say_everywhere(watch.open[-1], watch.now)
+        none = "; no worker was heard in that time" * (not subject)
+        assert f"\nJobs have waited since {since:%H:%M} UTC, for 3 min{none}." in message
+        assert f"jobs have waited since {since:%H:%M}" in shell
+        assert f" UTC, 3 min{none}." in shell
+        assert "heard since" not in message + shell
+        watch.see(passes=2)
 
 
 @pytest.mark.parametrize("passes", [1, 2])

@@ -323,10 +323,10 @@ def test_stats_without_maintenance_say_how_to_get_it():
 def test_stats_say_what_is_known_of_our_tasks_where_no_run_is(is_deleted):
     one = MaintenanceDefer("jobs_maint:rescue_stalled_jobs", ago(minutes=3), is_deleted)
     text = render_text(stats(EMAIL, maintenance_deferred=(one,)), width=200)
-    end = "its job is deleted, so how it ended is not known."
+    was, end = "due", "its job is deleted, so how it ended is not known."
     if not is_deleted:
-        end = "not ended yet (a worker must listen to its queue)."
-    assert f"Maintenance: rescue_stalled_jobs deferred 3 min ago, 03:11:22: {end}" in text
+        was, end = "deferred", "not ended yet (a worker must listen to its queue)."
+    assert f"Maintenance: rescue_stalled_jobs {was} 3 min ago, 03:11:22: {end}" in text
     assert "register" not in text
 
 

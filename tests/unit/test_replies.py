@@ -162,7 +162,7 @@ def test_stats_says_what_is_known_of_our_tasks_where_their_jobs_are_deleted_or_n
     known = {"maintenance": (), "maintenance_deferred": (MaintenanceDefer(rescue, at, True),)}
     off = ("jobs_maint:purge_finished_jobs", rescue)
     for more, said in (
-        (known, "rescue deferred 11:57 UTC, its job is deleted"),
+        (known, "rescue due 11:57 UTC, its job is deleted"),
         ({"maintenance": (), "maintenance_off": off}, "purge is switched off · rescue is switched"),
         ({"maintenance": ()}, "no purge or rescue has run yet"),
     ):

@@ -60,6 +60,7 @@ from jobs_maint.render import (
     say_condition,
     say_since,
     say_tasks,
+    say_unheard,
     say_within,
 )
 
@@ -160,14 +161,14 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
 
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:
-    begin, sign, since = incident.began_at, find_sign(incident), say_since(incident.kind)
+    begin, sign, since = incident.began_at, find_sign(incident), say_since(incident)
     line: list[Span | str] = []
     if incident.spells > 1:  # it was not so all the time
         line = ["First ", when(begin, as_of), f", {ago(as_of - begin)}"]
         line += [f" · {since} ", when(sign, as_of)] if sign else []
     else:
         begin = sign or begin
-        lasts = f", for {format_age(as_of - begin)}"
+        lasts = f", for {format_age(as_of - begin)}{say_unheard(incident)}"
         line = [f"{since[0].upper()}{since[1:]} ", when(begin, as_of), lasts]
     if incident.unlike:  # these would be of the error that leads it alone
         return [*line, *tell_which(incident), "."]

@@ -105,7 +105,8 @@ def _context(report: StatsReport, notes: list[Line]) -> Part:
         line += [f" · last {run.word} ", when(run.finished_at, report.as_of)]
         line += [] if run.succeeded else [" failed"]
     for one in report.maintenance_deferred:
-        line += [f" · {one.word} deferred ", when(one.deferred_at, report.as_of)]
+        was = "due" if one.job_deleted else "deferred"
+        line += [f" · {one.word} {was} ", when(one.deferred_at, report.as_of)]
         line.append(", its job is deleted" if one.job_deleted else ", not ended yet")
     line += [f" · {word_of_task(task)} is switched off" for task in report.maintenance_off]
     if not (report.maintenance or report.maintenance_deferred or report.maintenance_off):

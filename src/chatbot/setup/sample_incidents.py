@@ -47,9 +47,10 @@ BEHIND = Condition(
 )
 KINDS: tuple[Incident, ...] = (
     _one(12, IncidentKind.NO_WORKER, "", 840.0, 60.0, queues=("email", "webhook"),
-         facts={"waiting": 214}, folded=(BEHIND,)),
+         facts={"waiting": 214, "heard_at": ago(14).isoformat()}, folded=(BEHIND,)),
     _one(13, IncidentKind.NO_WORKER, "reports", 840.0, 60.0, queues=("reports",),
-         facts={"waiting": 3, "job_id": 4690, "task": "team.tasks.build_report"}),
+         facts={"waiting": 3, "job_id": 4690, "task": "team.tasks.build_report",
+                "heard_at": ago(14).isoformat()}),
     _one(14, IncidentKind.QUEUE_BEHIND, "webhook", 1380.0, 900.0, since=ago(23), worst=1500.0,
          queues=("webhook",), facts={"waiting": 1_000, "job_id": 4711, "task": WEBHOOK}),
     _one(15, IncidentKind.FAILURES_HIGH, "webhook", 240.0, 60.0, queues=("webhook",),

@@ -70,7 +70,8 @@ class MaintenanceRun:
 class MaintenanceDefer:
     """The last defer of a periodic task of ours where it is not known how that job ended.
 
-    `job_deleted`: its worker deleted it; else it has not ended yet.
+    `job_deleted`: its worker deleted it, and `deferred_at` is the tick that it was for, as nothing
+    tells when it was deferred; else it has not ended yet.
     """
 
     task: str

@@ -35,6 +35,7 @@ __all__ = [
     "say_settled",
     "say_since",
     "say_times",
+    "say_unheard",
     "say_unwatched",
     "say_with_end",
     "say_within",
@@ -92,9 +93,18 @@ _SIGNS: Mapping[IncidentKind, str] = {
 """What is dated from the last sign of life: a worker may have lived for a beat longer."""
 
 
-def say_since(kind: IncidentKind) -> str:
+def say_since(one: Incident) -> str:
     """What stands before the time when it began."""
-    return _SIGNS.get(kind, "since")
+    return "jobs have waited since" if _is_unheard(one) else _SIGNS.get(one.kind, "since")
+
+
+def say_unheard(one: Incident) -> str:
+    """`; no worker was heard in that time`, where none is known to have been there; else empty."""
+    return "; no worker was heard in that time" if _is_unheard(one) and not one.subject else ""
+
+
+def _is_unheard(one: Incident) -> bool:
+    return one.kind is IncidentKind.NO_WORKER and "heard_at" not in one.facts
 
 
 def find_sign(one: Incident) -> datetime | None:

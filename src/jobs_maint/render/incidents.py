@@ -24,6 +24,7 @@ from jobs_maint.render.conditions import (
     say_reason,
     say_settled,
     say_since,
+    say_unheard,
     say_unwatched,
 )
 from jobs_maint.render.coverage import safe_reach
@@ -128,7 +129,8 @@ def _say_begin(one: Incident, as_of: datetime) -> Iterator[str]:
         yield f"first {clock(one.began_at, as_of)} UTC, {_lasted(one.began_at, as_of)} ago"
     if sign is not None or one.spells < 2:
         since = sign or one.began_at
-        yield f"{say_since(one.kind)} {clock(since, as_of)} UTC, {_lasted(since, as_of)}"
+        lasts = f"{clock(since, as_of)} UTC, {_lasted(since, as_of)}"
+        yield f"{say_since(one)} {lasts}{say_unheard(one)}"
 
 
 def _lasted(since: datetime, as_of: datetime) -> str:

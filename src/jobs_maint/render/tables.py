@@ -139,10 +139,10 @@ def _maintenance(report: StatsReport) -> str:
         failed = "" if run.succeeded else " FAILED"
         runs.append(f"{_duty(run.task)}{failed} {when(run.finished_at, report.as_of)}")
     for one in report.maintenance_deferred:
-        end = "not ended yet (a worker must listen to its queue)"
+        was, end = "deferred", "not ended yet (a worker must listen to its queue)"
         if one.job_deleted:
-            end = "its job is deleted, so how it ended is not known"
-        runs.append(f"{_duty(one.task)} deferred {when(one.deferred_at, report.as_of)}: {end}")
+            was, end = "due", "its job is deleted, so how it ended is not known"
+        runs.append(f"{_duty(one.task)} {was} {when(one.deferred_at, report.as_of)}: {end}")
     none = not runs and len(report.maintenance_off) < MAINTENANCE_TASKS
     if off := [_duty(task) for task in report.maintenance_off]:
         runs.append(f"{' and '.join(off)} switched off (the cron is empty)")

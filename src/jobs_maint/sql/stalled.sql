@@ -189,7 +189,7 @@ SELECT EXISTS (
                                 AND task_name = %(task)s AND status = 'succeeded'
                               ORDER BY id DESC LIMIT 3))) AS unheard,
        (SELECT to_timestamp(max(d.defer_timestamp)) FROM procrastinate_periodic_defers d
-        WHERE d.task_name = %(task)s) AS deferred_at;
+        WHERE d.task_name = %(task)s) AS due_at;
 
 -- name: drop_silent_workers (hours)
 -- Workers that ended long ago and whose last beat names no running job. One that lives stays known,

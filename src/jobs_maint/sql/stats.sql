@@ -279,9 +279,11 @@ JOIN procrastinate_events e ON e.job_id = j.id AND e.type IN ('succeeded', 'fail
 ORDER BY task.task_name, e.at DESC;
 
 -- name: list_maintenance_defers
--- The last defer of each of our tasks of maintenance, and its run as far as the audit has it where
--- the job was deleted.
-SELECT DISTINCT ON (d.task_name) d.task_name AS task, to_timestamp(d.defer_timestamp) AS deferred_at,
+-- The last defer of each of our tasks of maintenance: its tick, and when its job was deferred, which
+-- may be minutes later; and its run as far as the audit has it where the job was deleted.
+SELECT DISTINCT ON (d.task_name) d.task_name AS task, to_timestamp(d.defer_timestamp) AS due_at,
+       (SELECT min(e.at) FROM procrastinate_events e
+        WHERE e.job_id = d.job_id AND e.type = 'deferred') AS deferred_at,
        d.job_id IS NULL AS job_deleted, audited.finished_at
 FROM procrastinate_periodic_defers d
 LEFT JOIN LATERAL (

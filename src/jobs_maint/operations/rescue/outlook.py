@@ -124,7 +124,7 @@ async def _may_come(
     One whose recorder has not begun, while no tick was left out; not one that ran other jobs.
     """
     found = await fetch_one(conn, load_queries("stalled")["find_unheard"], {"task": RESCUE})
-    known = [*ended, *filter(None, [found["deferred_at"]])]
+    known = [*ended, *filter(None, [found["due_at"]])]
     tick = find_last_tick(rules.cron, "UTC", now - DEFERRED_WITHIN)
     return found["unheard"] and max(known, default=tick - EARLY) >= tick
 

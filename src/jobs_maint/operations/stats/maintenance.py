@@ -19,11 +19,12 @@ async def list_maintenance(
     deferred = []
     for row in await fetch_all(conn, queries["list_maintenance_defers"]):
         task, run = row["task"], runs.get(row["task"])
-        if run is not None and (not row["job_deleted"] or run.finished_at >= row["deferred_at"]):
+        if run is not None and (not row["job_deleted"] or run.finished_at >= row["due_at"]):
             continue
         if row["finished_at"] is not None:
             runs[task] = MaintenanceRun(task, row["finished_at"], succeeded=True)
             continue
         runs.pop(task, None)
-        deferred.append(MaintenanceDefer(task, row["deferred_at"], row["job_deleted"]))
+        at = row["deferred_at"] or row["due_at"]
+        deferred.append(MaintenanceDefer(task, at, row["job_deleted"]))
     return tuple(runs[task] for task in sorted(runs)), tuple(deferred)
