@@ -256,3 +256,13 @@ def test_at_the_largest_limit_it_is_said_how_to_narrow_a_list(number):
         else:
             assert told.format("a list shows at most 1,000: narrow it with ") in text
             assert "--limit" not in text
+
+
+def test_groups_say_how_many_of_their_jobs_are_failed_now_where_that_is_not_all_of_them():
+    groups = (replace(TIMEOUT, failed_now=6), replace(UNKNOWN, failed_now=3))
+    shown = lines(replace(ERRORS, groups=groups))
+    row = next(line for line in shown if "ConnectTimeout" in line)
+    assert row.split()[:3] == ["37", "6", "2"]
+    assert any(line.split()[:1] == ["Failed"] for line in shown)
+    all_failed = (replace(TIMEOUT, failed_now=37), UNKNOWN)
+    assert not any("Failed" in line for line in lines(replace(ERRORS, groups=all_failed)))

@@ -196,8 +196,12 @@ def test_a_group_says_what_became_of_its_jobs_as_the_headline_does():
     assert thread.count("succeeded since") == len(groups)
     some = replace(groups[0], failed_now=30)
     lines = lines_of(replace(report, groups=(some,), failed_now=30, succeeded_since=5))
-    line = "37  deliver_webhook  ConnectTimeout, new, 30 failed now, 7 retried or cancelled since"
-    assert line in lines
+    line = "37  deliver_webhook  ConnectTimeout, new, 30 failed now, 7 retried since"
+    assert f"{line}, 5 have succeeded" in lines
+    several = {"groups": (some, *groups[1:]), "failed_now": 30, "succeeded_since": 5}
+    assert line in lines_of(replace(report, **several))
+    mixed = lines_of(replace(report, **several, discarded_since=3))
+    assert line.replace("retried", "retried or cancelled") in mixed
 
 
 def test_its_button_opens_the_incidents_without_a_number_that_the_list_would_not_have():

@@ -10,7 +10,6 @@ from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
 from chatbot.messages.digest_words import list_late, tell_more, tell_verdict
 from chatbot.messages.group_names import name_errors
-from chatbot.messages.groups import say_settled
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.own import tell_own
 from chatbot.messages.packer import pack
@@ -38,6 +37,7 @@ from jobs_maint.render import (
     judge_failures,
     judge_incidents,
     say_expiring,
+    say_fate,
     say_person,
     say_state,
 )
@@ -135,8 +135,8 @@ def _dot(report: DigestReport) -> str:
 def _group(group: ErrorGroup, error: str, before: str, report: DigestReport) -> Line:
     line: list[Span | str] = [bold(f"{group.count:,}"), f"  {short_task(group.task)}  {error}"]
     line += _trend(group, before, report)
-    if settled := say_settled(group, report):
-        line.append(f", {settled}")
+    if fate := say_fate(group, report):
+        line.append(f", {fate}")
     if group.taken_by is not None:
         line.append(f", {one_line(say_person(group.taken_by), 60)} is on it")
     if group.muted_until is not None or group.muted_above is not None:

@@ -41,10 +41,10 @@ from chatbot.messages.words import (
     short_task,
 )
 from jobs_maint.actions import GetJob, ListErrors, escape_glob
-from jobs_maint.models import LARGEST_LIMIT, ErrorGroup, ErrorsReport, Standing
-from jobs_maint.render import UNTIL_IN_FUTURE, say_state
+from jobs_maint.models import LARGEST_LIMIT, ErrorGroup, ErrorsReport
+from jobs_maint.render import UNTIL_IN_FUTURE, say_fate, say_state
 
-__all__ = ["MESSAGES", "render_errors", "render_group", "say_settled"]
+__all__ = ["MESSAGES", "render_errors", "render_group"]
 
 PER_PAGE = 10
 LONGEST_WORDS = 1_500
@@ -139,8 +139,8 @@ def render_group(
     if group.sample_job_id is not None:
         start = " · " if facts else ""
         facts += [f"{start}{'e.g. ' * (group.count > 1)}job ", code(str(group.sample_job_id))]
-    if settled := say_settled(group, report):
-        facts.append(f"{' · ' if facts else ''}{settled}")
+    if fate := say_fate(group, report):
+        facts.append(f"{' · ' if facts else ''}{fate}")
     parts = [divider(), paragraph(line, pre=describe_error(group))]
     if known := tell_memory(group, report.as_of):
         facts = [*known, " · ", *facts] if facts else known
@@ -151,27 +151,6 @@ def render_group(
         row = [*_clicks(group, report), *offer_memory(group)]
         parts.append(buttons(*row[: MOST_BUTTONS - len(read)], *read))
     return parts
-
-
-def say_settled(group: ErrorGroup, report: Standing) -> str:
-    """What became of the jobs of one of the groups of `report`; empty where all are failed now.
-
-    Of one that is gone nobody knows whether it was retried before.
-    """
-    if group.failed_now is None or group.failed_now == group.count:
-        return ""
-    failed_now, became = group.failed_now, "retried or cancelled"
-    if report.all_succeeded:
-        became = "succeeded"
-    others = group.count - failed_now - group.deleted
-    if not failed_now and not group.deleted:
-        return f"{became} since"
-    if not failed_now and others <= 0:
-        return f"{'its job was' if group.count == 1 else 'their jobs were'} deleted since"
-    since = [(group.deleted, "deleted"), (others, became)]
-    told = [f"{jobs:,} {became}" for jobs, became in since if jobs > 0]
-    parts = [f"{failed_now:,} failed now"] * bool(failed_now) + told
-    return f"{', '.join(parts)}{' since' * bool(told)}"
 
 
 def _trend(group: ErrorGroup, before: str, report: ErrorsReport) -> str:

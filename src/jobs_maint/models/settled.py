@@ -36,7 +36,21 @@ class Settled:
             ("deleted", self.deleted_since),
         )
         how = " or ".join(", ".join(how for how, jobs in known if jobs).rsplit(", ", 1))
-        return f"{how} since{_say_succeeded(self.succeeded_since)}"
+        return f"{how} since{self.say_succeeded()}"
+
+    @property
+    def others_how(self) -> str:
+        """`retried`: how those were settled that were not deleted."""
+        if self.all_succeeded:
+            return "succeeded"
+        if bool(self.retried_since) == bool(self.discarded_since):
+            return "retried or cancelled"
+        return "retried" if self.retried_since else "cancelled"
+
+    def say_succeeded(self) -> str:
+        """`, 2 have succeeded`; empty where none has."""
+        jobs = self.succeeded_since
+        return f", {jobs:,} {'has' if jobs == 1 else 'have'} succeeded" if jobs else ""
 
     def say_whole(self, *, several: bool) -> str:
         """To follow a number of jobs and a comma, where none of them is failed now."""
@@ -88,7 +102,3 @@ class Standing(Settled):
         if self.failed_now:
             return self.say_part(f"{self.settled:,} of the jobs")
         return self.say_part("Its job" if self.settled == 1 else "All jobs")
-
-
-def _say_succeeded(jobs: int) -> str:
-    return f", {jobs:,} {'has' if jobs == 1 else 'have'} succeeded" if jobs else ""
