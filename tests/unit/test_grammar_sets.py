@@ -202,3 +202,25 @@ def test_a_span_that_ends_before_it_begins_is_refused_with_the_order_that_was_me
 def test_until_takes_a_span_or_a_time_and_says_both(until):
     with pytest.raises(InvalidRequest, match="is neither a span nor a time; write a span such as"):
         parse(f"retry --all webhook --until {until}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("retry --group E-a662", "retry --all --group E-a662"),
+        ("discard webhook --task 'a b' --dry-run", 'discard --all webhook --task "a b" --dry-run'),
+        ("retry all --since 1h --reset-attempts", "retry --all --since 1h --reset-attempts"),
+        ("retry failed --since 1h", "retry --all --status failed --since 1h"),
+        ("retry E-a662 --since 1h", "retry --all --group E-a662 --since 1h"),
+        ("retry 4711 --since 1h", None),
+        ("retry a b --since 1h", None),
+        ("cancel --running", None),
+        ("incidents I-7 --since 1h", "incidents I-7"),
+        ("rescue --dry-run", "stuck"),
+    ],
+)
+def test_what_can_mean_one_thing_only_is_refused_with_the_words_for_that(typed, meant):
+    with pytest.raises(InvalidRequest) as caught:
+        parse_words(split_text(typed), "slack")
+    assert caught.value.suggestion == meant
+    assert (meant or "") in str(caught.value)

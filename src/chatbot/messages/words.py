@@ -134,13 +134,10 @@ def say_span(seconds: float) -> tuple[str, str]:
     if hours >= 1.75:
         said = f"{round(2 * hours) / 2:g} hours"
         return said, f"the {said} before"
-    if seconds < 57:
-        span = f"{max(1, round(seconds))} s"
-        return span, f"the {span} before"
-    minutes = round(seconds / 60)
-    if minutes == 1:
+    if 57 <= seconds <= 63:
         return "minute", "the minute before"
-    return f"{minutes} min", f"the {minutes} min before"
+    span = f"{max(1, round(seconds))} s" if seconds < 100 else f"{round(seconds / 60)} min"
+    return span, f"the {span} before"
 
 
 def say_lately(seconds: float, until: datetime | None, as_of: datetime) -> str:

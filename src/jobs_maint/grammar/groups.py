@@ -119,7 +119,8 @@ def build_incidents(*, incident: str | None, since: timedelta | None) -> Action[
     if since is not None:
         raise InvalidRequest(
             f"incidents takes an incident or --since, not both; `incidents I-{number}` shows it, "
-            "however old it is"
+            "however old it is",
+            suggestion=f"incidents I-{number}",
         )
     return GetIncident(number)
 

@@ -106,7 +106,8 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
     _refuse_twice(path, rest, command)
     _refuse_mention(path, rest, command)
     try:
-        with command.make_context(" ".join(path), list(rest), auto_envvar_prefix=None) as context:
+        name, typed = " ".join(path), tuple(rest)
+        with command.make_context(name, [*rest], auto_envvar_prefix=None, obj=typed) as context:
             return command.invoke(context)  # type: ignore[no-any-return]
     except click.NoSuchOption as exc:
         raise _unknown_option(exc.option_name, path, rest, command, surface) from None

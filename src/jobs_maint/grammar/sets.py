@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from jobs_maint import actions
-from jobs_maint.actions import Action, BulkVerb, JobFilter, quote_word
+from jobs_maint.actions import Action, BulkVerb, JobFilter, find_named, quote_word
 from jobs_maint.durations import format_duration
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import (
@@ -97,14 +97,22 @@ def _read_ids(verb: BulkVerb, words: Sequence[str]) -> tuple[int, ...]:
         refusal = f"{in_quotes(words[0])} is not a job id"
         if any(word.strip("#,").isdigit() for word in words):
             raise InvalidRequest(f"{refusal}; see help {verb}")
-        meant = words[1:] if words[0].lower() == "all" else words[:1]
-        for word in meant[:1]:
+        for word in words[words[0].lower() == "all" :][:1]:
             refuse_named(word, "a job id", again=f"{verb} --all --group")
-        told = _name_state(verb, meant[0].lower()) if meant else None
-        line = " ".join([verb, "--all", *map(quote_word, meant if told is None else told)])
+        line = _line_of_all(verb, words)
         raise InvalidRequest(f"{refusal}; did you mean '{short(line)}'?", suggestion=line)
     ids = JobIds()
     return flat_ids([ids.convert(word, None, None) for word in words], verb.value, "--all")
+
+
+def _line_of_all(verb: BulkVerb, words: Sequence[str], options: Sequence[str] = ()) -> str:
+    """The words with `--all`, where they name a queue, a state, an error or nothing."""
+    meant = words[1:] if words and words[0].lower() == "all" else words[:1]
+    told = _name_state(verb, meant[0].lower()) if meant else None
+    if meant and (named := find_named(meant[0])) is not None and named.group:
+        told = ("--group", named.group)
+    parts = [*(meant if told is None else told), *options]
+    return " ".join([verb, "--all", *map(quote_word, parts)])
 
 
 def _build_set(
@@ -162,9 +170,14 @@ def _refuse_mixed(
             "request changed"
         )
     if given and not request:
-        raise InvalidRequest(
-            f"{verb} --{given[0]} needs --all: it chooses among all jobs, not among ids"
-        )
+        why = f"{verb} --{given[0]} needs --all: it chooses among all jobs, not among ids"
+        options: list[str] = list(click.get_current_context().obj)
+        if (words and not words[0][:1].isalpha()) or len(words) > 1 or "--" in options:
+            raise InvalidRequest(why)
+        for word in words:
+            options.remove(word)
+        line = _line_of_all(verb, words, options)
+        raise InvalidRequest(f"{why}; did you mean '{short(line)}'?", suggestion=line)
 
 
 def _refuse_empty_span(asked: actions.PreviewBulk) -> None:
@@ -210,7 +223,8 @@ def as_dry_run(action: Action[Any]) -> Action[Any]:
     """What `--dry-run` shows: the preview, of single jobs too."""
     if isinstance(action, actions.RescueStalled):
         raise InvalidRequest(
-            "rescue --dry-run needs job ids; `stuck` shows what a rescue without ids would look at"
+            "rescue --dry-run needs job ids; `stuck` shows what a rescue without ids would look at",
+            suggestion="stuck",
         )
     if isinstance(action, actions.RescueJobs):
         return actions.PreviewRescue(action.job_ids, dry_run=True)
