@@ -106,10 +106,10 @@ def _read(found: re.Match[str]) -> str:
 
 
 def show_name(name: str) -> str:
-    """A name whose blanks are seen: one at an end, two in a row, one of another kind; also none."""
-    odd = not name or name != name.strip(" ") or "  " in name
+    """A name of which all is seen, and typed: odd blanks and what has no shape are in quotes."""
+    odd = name != name.strip(" ") or "  " in name or name != escape_hidden(name)
     odd = odd or not (name.isascii() or _OTHER_BLANK.search(name) is None)
-    return quote_word(name) if odd else name
+    return in_quotes(name, len(name)) if odd else name or '""'
 
 
 _READS_OTHERWISE = re.compile(

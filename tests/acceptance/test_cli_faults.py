@@ -191,7 +191,7 @@ async def test_foreign_text_is_shown_harmless(jobs_maint, make_job):
     assert "\\u{1b}[2J<!channel>\\u{202e}</script> 🎉 second line" in answer(
         jobs_maint("status", job_id)
     )
-    shown = f"1 job retried: {job_id} (" + "web\\u{a}hook\\u{1b}"
+    shown = f"1 job retried: {job_id} (" + "'web\\u{a}hook\\u{1b}"
     assert shown in answer(jobs_maint("retry", job_id))
 
 

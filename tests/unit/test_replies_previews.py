@@ -259,3 +259,22 @@ def test_warnings_that_are_left_out_are_counted_and_those_of_a_rescue_are_not():
     assert "Warning 8." in render_preview(warned, "/jobs", by="U0ANA").text
     warned = replace(RESCUE, warnings=tuple(f"Warning {number}." for number in range(13)))
     assert "3 more warnings not shown." in render_preview(warned, "/jobs", by="U0ANA").text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x7f", r"'\u{7f}'"),
+        ("a\nb", r"'a\u{a}b'"),
+        ("\u202ertl", r"'\u{202e}rtl'"),
+        (" l", "' l'"),
+    ],
+)
+def test_a_name_is_spelt_in_one_way_in_the_headline_and_in_the_lines_of_queues_and_tasks(
+    name, shown
+):
+    groups = (SetGroup(name, f"app.{name}", 2), SetGroup("web", "app.send", 1))
+    [first, *rest] = lines(replace(CANCEL, count=2, groups=groups[:1]))
+    assert first.startswith(f"Cancel 2 waiting jobs of {shown}?")
+    assert f"Task: {shown}" in rest
+    assert f"2  {shown}  in {shown}" in lines(replace(CANCEL, count=3, groups=groups))

@@ -215,12 +215,13 @@ def test_of_a_long_list_of_ids_the_first_are_shown_and_the_others_counted():
         assert cut_ids(whole) == whole
 
 
-def test_of_all_characters_the_blanks_but_one_space_within_have_a_name_quoted():
+def test_of_all_characters_odd_blanks_and_those_without_a_shape_have_a_name_quoted():
     for char in map(chr, range(sys.maxunicode + 1)):
-        blank = unicodedata.category(char) == "Zs" and char != " "
-        name = f"a{char}b"
-        assert show_name(name) == (quote_word(name) if blank else name), hex(ord(char))
-    for name in ("", " ", " a", "a ", "a  b"):
-        assert show_name(name) == quote_word(name)
-    for name in ("\na", "a\n", "\t"):
-        assert show_name(name) == name
+        kind, name = unicodedata.category(char), f"a{char}b"
+        hidden = kind in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} and char not in "\u200c\u200d"
+        odd = hidden or (kind == "Zs" and char != " ")
+        assert show_name(name) == (in_quotes(name) if odd else name), hex(ord(char))
+    for name in (" ", " a", "a ", "a  b", "\na", "a\n", "\t"):
+        assert show_name(name) == in_quotes(name)
+        assert unescape(shlex.split(show_name(name))[0]) == name
+    assert show_name("") == '""'

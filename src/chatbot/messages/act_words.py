@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chatbot.messages.parts import Button, Line, Part, Span, context
 from chatbot.messages.times import spell_times
-from chatbot.messages.words import count, cut, defuse, escape
+from chatbot.messages.words import count, cut, defuse, escape, name_queue
 from jobs_maint.actions import (
     BulkVerb,
     CancelJobs,
@@ -23,7 +23,7 @@ from jobs_maint.actions import (
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import SkipGroup
-from jobs_maint.quoting import cut_ids, show_name
+from jobs_maint.quoting import cut_ids
 from jobs_maint.verbs import find_verb
 
 __all__ = [
@@ -111,7 +111,7 @@ def name_queues(queues: Sequence[str], asked: Asked | None = None) -> str:
     if len(queues) > 1:
         return f" of {len(queues)} queues"
     queue = queues[0] if queues else asked.queue if asked is not None else None
-    return f" of {one_line(show_name(queue))}" if queue is not None else ""
+    return f" of {name_queue(queue)}" if queue is not None else ""
 
 
 def into_queues(queues: Sequence[str], asked: Asked) -> str:

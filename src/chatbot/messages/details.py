@@ -36,6 +36,7 @@ from chatbot.messages.words import (
 from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
+from jobs_maint.quoting import show_name
 from jobs_maint.redaction import HIDDEN
 from jobs_maint.verbs import NO_TRACEBACK, describe_state, say_missing_error
 
@@ -194,7 +195,7 @@ def _facts(job: JobDetails) -> Part:
     facts += [("worker", job.worker or "")] if job.status == "doing" else []
     for name, value in facts:
         if value:
-            lines.append([f"{name} ", code(cut(value, 200))])
+            lines.append([f"{name} ", code(cut(show_name(value), 200))])
     return context(*lines[:10])
 
 

@@ -35,7 +35,7 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
-from chatbot.messages.words import count, sentence
+from chatbot.messages.words import count, name_queue, sentence
 from jobs_maint.actions import ShowStats
 from jobs_maint.durations import format_age
 from jobs_maint.models import Aftermath, BulkReport, SkipGroup
@@ -162,7 +162,7 @@ def _in_queue(report: BulkReport, what: str) -> str:
     """`45,000 jobs of newsletter cancelled` → `45,000 newsletter jobs cancelled`."""
     if len(report.queues) != 1:
         return f"{what[:1].lower()}{what[1:]}"
-    queue = one_line(report.queues[0])
+    queue = name_queue(report.queues[0])
     noun = "job" if re.match(r"(1|No) job", what) else "jobs"
     said = what.replace(f" {noun} of {queue} ", f" {queue} {noun} ", 1)
     return f"{said[:1].lower()}{said[1:]}"

@@ -32,7 +32,7 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
-from chatbot.messages.words import count, defuse, first_lines, short_task
+from chatbot.messages.words import count, defuse, first_lines, name_queue, short_task
 from jobs_maint.models import Preview
 from jobs_maint.render import (
     UNTIL_IN_FUTURE,
@@ -172,7 +172,7 @@ def _groups(preview: Preview) -> list[Part]:
         return [paragraph(["Task: ", short_task(preview.groups[0].task) or "“”"], pre=error)]
     lines: list[Line] = []
     for group in preview.groups[:MOST_GROUPS]:
-        where = f"  in {one_line(group.queue)}" if len(queues) > 1 else ""
+        where = f"  in {name_queue(group.queue)}" if len(queues) > 1 else ""
         lines.append([bold(f"{group.count:,}"), f"  {short_task(group.task)}{where}"])
     if rest := preview.groups[MOST_GROUPS:]:
         jobs = count(sum(group.count for group in rest), "job")

@@ -61,7 +61,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def name_queue(name: str) -> str:
-    """An empty name is seen, too, and one that begins or ends with a blank."""
+    """All of it is seen, also an empty one."""
     return cut(show_name(name), 60)
 
 
@@ -174,4 +174,4 @@ def sentence(text: str) -> str:
 
 def short_task(task: str) -> str:
     """`team.tasks.deliver_webhook` → `deliver_webhook`."""
-    return cut(defuse((task.rpartition(".")[2] or task)[:500]), 60)
+    return cut(show_name((task.rpartition(".")[2] or task)[:500]), 60) if task else ""

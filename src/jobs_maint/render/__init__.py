@@ -40,7 +40,7 @@ from jobs_maint.render.coverage import (
     say_task,
 )
 from jobs_maint.render.data import build_data, render_json
-from jobs_maint.render.failures import say_fate
+from jobs_maint.render.fate import say_fate
 from jobs_maint.render.foretold import tell_becomes
 from jobs_maint.render.levels import (
     Level,

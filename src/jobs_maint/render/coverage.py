@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs_maint.models import LARGEST_LIMIT, OwnJobs, WorkerCounts
-from jobs_maint.quoting import in_quotes, plain_name
+from jobs_maint.quoting import in_quotes, plain_name, show_name
 from jobs_maint.render.safe import safe_line, type_queue
 
 __all__ = [
@@ -92,7 +92,7 @@ def safe_own(own: OwnJobs | None) -> str:
 
 
 def _join(names: Sequence[str], noun: str, most: int) -> str:
-    shown = [name if len(name) <= 60 else f"{name[:59]}…" for name in names[:most]]
+    shown = [show_name(name if len(name) <= 60 else f"{name[:59]}…") for name in names[:most]]
     if left := len(names) - len(shown):
         shown.append(f"{left:,} more {noun}{'' if left == 1 else 's'}")
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from jobs_maint.durations import format_age, format_time
-from jobs_maint.models import DigestReport, ErrorGroup, ErrorsReport
+from jobs_maint.models import ErrorGroup, ErrorsReport
 from jobs_maint.render.coverage import (
     UNTIL_IN_FUTURE,
     safe_own,
@@ -22,7 +22,7 @@ from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 from jobs_maint.verbs import say_unrecorded
 
-__all__ = ["PAGES", "groups_table", "point_to_job", "render_errors", "say_fate"]
+__all__ = ["PAGES", "groups_table", "point_to_job", "render_errors"]
 
 
 def render_errors(report: ErrorsReport, page: Page) -> None:
@@ -92,30 +92,6 @@ def groups_table(groups: Sequence[ErrorGroup], as_of: datetime, page: Page) -> N
         owners = [_who(group, as_of) or "–" for group in groups]
         columns.append(Column("Who", owners, 3, may_shrink=True))
     table_with_text(page, columns, Column("Error", [_error(group) for group in groups]))
-
-
-def say_fate(group: ErrorGroup, report: DigestReport | ErrorsReport) -> str:
-    """What became of the jobs of one of the groups of `report`; empty where all are failed now.
-
-    How many have succeeded is known of all groups together. Of a job that is gone nobody knows
-    whether it was retried before.
-    """
-    failed_now = group.failed_now
-    if failed_now is None or failed_now == group.count:
-        return ""
-    became, more = report.others_how, ""
-    settled = [one for one in report.groups if one.failed_now != one.count and one.count]
-    if settled == [group] and not report.failures_not_shown and not report.all_succeeded:
-        more = report.say_succeeded()
-    others = group.count - failed_now - group.deleted
-    if not failed_now and not group.deleted:
-        return f"{became} since{more}"
-    if not failed_now and others <= 0:
-        return f"{'its job was' if group.count == 1 else 'their jobs were'} deleted since"
-    since = [(group.deleted, "deleted"), (others, became)]
-    told = [f"{jobs:,} {how}" for jobs, how in since if jobs > 0]
-    parts = [f"{failed_now:,} failed now"] * bool(failed_now) + told
-    return f"{', '.join(parts)}{f' since{more}' * bool(told)}"
 
 
 def _trend(group: ErrorGroup) -> str:
