@@ -10,12 +10,14 @@ import re
 import psycopg
 from psycopg import errors as pg
 
-__all__ = ["find_function", "is_stopped", "name_function"]
+__all__ = ["QUOTES", "find_function", "is_stopped", "name_function"]
 
 _LINE = re.compile(r"^.*PL/.*$", re.MULTILINE)
 """In every language of the server a line of the context names the language of the function."""
 _CALL = re.compile(r"""[\w."$]+\([^()]*\)""")
-_QUOTED = re.compile(r"""["»«„“”]([^"»«„“”]+)["»«„“”]""")
+QUOTES = r'"\u00ab\u00bb\u201c\u201d\u201e'
+"""Around names in the languages of the server; for a pattern."""
+_QUOTED = re.compile(rf"[{QUOTES}]([^{QUOTES}]+)[{QUOTES}]")
 
 
 def find_function(exc: BaseException) -> str | None:

@@ -18,7 +18,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.far_times import load_far_times
 from jobs_maint.database.limits import LOCK_TIMEOUT, SILENCE, STATEMENT_TIMEOUT
-from jobs_maint.database.raised import is_stopped
+from jobs_maint.database.raised import QUOTES, is_stopped
 from jobs_maint.database.silence import limit_silence
 from jobs_maint.database.standby import LAG, note_lag
 from jobs_maint.durations import format_age
@@ -141,7 +141,7 @@ def _milliseconds(span: timedelta) -> str:
     return f"{max(1, round(span.total_seconds() * 1000))}ms"
 
 
-_TUPLE = re.compile(r"""(\(\d+,\d+\)).*?["»„«“](procrastinate_jobs|[^"»«“”]+)""")
+_TUPLE = re.compile(rf"(\(\d+,\d+\)).*?[{QUOTES}](procrastinate_jobs|[^{QUOTES}]+)")
 """A row and its table, in every language of the context of a wait for a row."""
 
 
