@@ -275,16 +275,19 @@ async def make_old(make_job, *tasks: str) -> list[int]:
 
 
 async def on_delete(conn, what: str, *, deferred: bool = False) -> None:
-    """Run this PL/pgSQL when a job of the task `bad` is deleted."""
+    """Run this PL/pgSQL when a job of the task `bad` is deleted.
+
+    The function has a name of Procrastinate's: what one of the team's raises is of its row alone.
+    """
     await conn.execute(
-        "CREATE FUNCTION trip() RETURNS trigger LANGUAGE plpgsql AS"
+        "CREATE FUNCTION procrastinate_trip() RETURNS trigger LANGUAGE plpgsql AS"
         f" $$ BEGIN {what}; RETURN NULL; END $$"
     )
     kind = "CONSTRAINT TRIGGER" if deferred else "TRIGGER"
     when = "DEFERRABLE INITIALLY DEFERRED" if deferred else ""
     await conn.execute(
         f"CREATE {kind} trip AFTER DELETE ON procrastinate_jobs {when} FOR EACH ROW"
-        " WHEN (old.task_name = 'bad') EXECUTE FUNCTION trip()"
+        " WHEN (old.task_name = 'bad') EXECUTE FUNCTION procrastinate_trip()"
     )
 
 
