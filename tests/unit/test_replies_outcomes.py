@@ -335,8 +335,23 @@ ONE = replace(
     [
         (ONE, ["✅ Job 7 retried.", "The bot could not say so before."], []),
         (
-            replace(ONE, word="cancel", words="cancel 7", changed=((7, "abort_requested"),)),
+            replace(ONE, word="cancel", words="cancel 7", counts={"abort_requested": 1},
+                    changed=((7, "abort_requested"),)),
             ["✅ Job 7 asked to abort.", "The bot could not say so before."],
+            ["Put them back"],
+        ),
+        (
+            replace(LOST, word="cancel", words="cancel 7 8", counts={"done": 2}, outcome="done"),
+            ["✅ 2 jobs cancelled.", "The bot could not say so before."],
+            ["Put them back"],
+        ),
+        (
+            replace(LOST, word="cancel", words="cancel --all webhook --running", outcome="done",
+                    counts={"done": 2, "abort_requested": 3}),
+            [
+                "✅ 2 jobs of webhook cancelled.",
+                "3 more asked to abort. The bot could not say so before.",
+            ],
             ["Put them back"],
         ),
         (
@@ -365,7 +380,7 @@ ONE = replace(
             [],
         ),
     ],
-    ids=["one", "abort", "partly", "purge", "failed", "none"],
+    ids=["one", "abort", "set", "some running", "partly", "purge", "failed", "none"],
 )  # fmt: skip
 def test_an_act_of_which_nobody_was_told_says_what_it_did(run, shown, labels):
     message = render_lost(run, "/jobs")

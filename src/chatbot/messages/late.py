@@ -51,13 +51,13 @@ def render_lost(run: LostRun, command: str) -> Message:
         there.append(Button(PREVIEW_REST, run.words, "primary"))
     if changed and find_verb(run.word).can_undo:
         # Some of a set may have been put back meanwhile; the preview counts those that are left.
-        is_sure = run.total is None and not _has_running(run, asked)
+        is_sure = run.total is None and not run.counts.get("abort_requested")
         there.append(undo_request(run.audit_id, changed if is_sure else None))
     return pack([paragraph(*lines), buttons(*there), typed(command, run.words, *about)])
 
 
 def _broke_off(run: LostRun, asked: Asked, looked: int) -> list[Line]:
-    did = _tell_counts(run, asked)
+    did = tell_counts(run.word, run.counts, asked, run.skips)
     if run.outcome == "failed":
         return [
             ["🔴 ", bold(f"{tell_break('Stopped by an error', looked, run.total)}.")],
@@ -74,16 +74,17 @@ def _broke_off(run: LostRun, asked: Asked, looked: int) -> list[Line]:
 
 
 def _ended(run: LostRun, asked: Asked, changed: int) -> list[Line]:
-    done = "changed" if _has_running(run, asked) else find_verb(run.word).done
-    codes = {code for _, code in run.changed}
-    if codes == {"abort_requested"}:
-        done = "asked to abort"
+    aborting = run.counts.get("abort_requested", 0)
+    done = find_verb(run.word).done
+    if aborting and aborting == changed:
+        aborting, done = 0, "asked to abort"
     if len(run.changed) == changed == 1:
         what = f"Job {run.changed[0][0]} {done}"
     else:
-        what = say_changed(run.word, changed, asked, done=done)
+        what = say_changed(run.word, changed - aborting, asked, done=done)
+    rest = [f"{aborting:,} more asked to abort"] if aborting else []
     skipped = say_counts(run.word, {"skipped": run.counts.get("skipped", 0)}, skips=run.skips)
-    rest = [skipped] if skipped and run.word != "purge" else []
+    rest += [skipped] if skipped and run.word != "purge" else []
     rest += [
         f"{run.counts[name]:,} {name if name != 'refused' else 'not deleted'}"
         for name in ("failed", "refused")
@@ -92,14 +93,3 @@ def _ended(run: LostRun, asked: Asked, changed: int) -> list[Line]:
     dot = "✅ " if changed and run.outcome == "done" else "🟡 "
     notes = f"{', '.join(rest)}. {LATE}" if rest else LATE
     return [[dot, bold(f"{what}.")], [notes]]
-
-
-def _has_running(run: LostRun, asked: Asked) -> bool:
-    """Whether running jobs are among the changed: those were only asked to abort."""
-    return asked.running if not run.changed else "abort_requested" in dict(run.changed).values()
-
-
-def _tell_counts(run: LostRun, asked: Asked) -> str:
-    if asked.running and "abort_requested" not in run.counts:  # older releases counted both as one
-        return say_counts(run.word, run.counts, done="changed", skips=run.skips)
-    return tell_counts(run.word, run.counts, asked, run.skips)
