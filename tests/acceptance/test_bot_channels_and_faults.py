@@ -104,6 +104,16 @@ async def test_acts_are_told_in_the_audit_channel_too(pool, make_job, conn):
     assert await stored.fetchone() == (f"retry {others}",)
 
 
+async def test_the_audit_channel_is_not_told_why_only_the_asker_sees_the_answer(pool, make_job):
+    job_id = await make_job(status="failed")
+    async with open_bot(pool, settings={"audit_channel": OPS}) as (slack, bot):
+        [answer] = await ask(slack, bot, OPERATOR, SHARED, f"/jobs retry {job_id}")
+        assert "Only you see this: this channel is shared" in answer.text
+        [told] = slack.messages(OPS)
+        assert told.text.startswith(f"✅ Job {job_id} retried by <@{OPERATOR}>.")
+        assert "Only you see this" not in told.text
+
+
 async def test_an_act_is_refused_while_slack_does_not_say_who_is_in_the_group(pool, make_job):
     job_id = await make_job(status="failed")
     async with open_bot(pool, sleep=no_sleep) as (slack, bot):

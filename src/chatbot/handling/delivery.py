@@ -10,12 +10,12 @@ from chatbot.access.directory import Directory, Unknown
 from chatbot.handling.follow_ups import Followed, FollowUps
 from chatbot.handling.origins import Origins
 from chatbot.inbound.slack_request import SlackRequest
-from chatbot.messages import Message, add_note, render_note
+from chatbot.messages import Message, add_note
 from chatbot.messages.message import without_buttons
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Line, Span, channel, code, paragraph
 from chatbot.messages.people import name_actor
-from chatbot.messages.words import escape
+from chatbot.messages.words import escape, sentence
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
 from chatbot.slack.editing import Target
@@ -73,7 +73,7 @@ class Delivery:
     async def try_to_deliver(self, request: SlackRequest, answer: Answer) -> bool:
         """Deliver, or log why not; False when it may work later."""
         try:
-            await self._deliver(request, await self.limit(request, answer))
+            await self._deliver(request, answer)
         except JobsMaintError as exc:
             log.warning("chatbot.answer_lost channel=%s reason=%s", request.channel, exc)
             return not isinstance(exc, SlackUnavailable)
@@ -136,11 +136,19 @@ class Delivery:
         await self._slack.editing.finish(target, message)
 
     async def _deliver(self, request: SlackRequest, answer: Answer) -> None:
+        shown = await self.limit(request, answer)
+        again = answer.audit_id is not None
         try:
-            await self._respond(request, answer)
+            await self._respond(request, shown)
+            again = False
+        except JobsMaintError as exc:
+            again = again and isinstance(exc, SlackUnavailable)
+            raise
         finally:
-            if answer.act:
-                await self.tell_audit_channel(request, answer.message, private=answer.private)
+            if answer.act:  # without what limits who sees the answer
+                await self.tell_audit_channel(
+                    request, answer.message, private=shown.private, again=again
+                )
 
     async def _respond(self, request: SlackRequest, answer: Answer) -> None:
         if not answer.private and await self._is_to_be_posted(request, answer):
@@ -213,21 +221,24 @@ class Delivery:
         return follows and await self._directory.is_bot_there(request.channel)
 
     async def tell_audit_channel(
-        self, request: SlackRequest, message: Message, *, private: bool
+        self, request: SlackRequest, message: Message, *, private: bool, again: bool
     ) -> None:
-        """`private`: only the asker saw the message, so it is posted even where it was asked."""
+        """`private`: only the asker saw the message, so it is posted even where it was asked.
+
+        `again`: both channels will be told once more, so nobody hears that this one was not.
+        """
         if self._settings.audit_channel == request.channel and not private:
             return
         note = await self.post_audit(
             message, by=request.user, asked_in=request.channel, words=request.words
         )
-        if note is not None:
-            await self._respond(request, Answer(render_note(note), private=True))
+        if note is not None and not again:
+            await self._respond(request, Answer(note, private=True))
 
     async def post_audit(
         self, message: Message, *, by: str, asked_in: str, words: str
-    ) -> str | None:
-        """Post to the audit channel, if there is one; returns why that failed."""
+    ) -> Message | None:
+        """Post to the audit channel, if there is one; returns what to say where that failed."""
         place = self._settings.audit_channel
         if place is None:
             return None
@@ -241,13 +252,11 @@ class Delivery:
         try:
             if await self.is_outside(place):
                 log.warning("chatbot.audit_channel_refused channel=%s", place)
-                return (
-                    f"The audit channel {place} did not get this: another organisation can read it."
-                )
+                return _tell_missed(typed, "another organisation can read it")
             await self._slack.posting.post(place, without_buttons(copy))
         except JobsMaintError as exc:
             log.warning("chatbot.audit_channel_failed channel=%s reason=%s", place, exc)
-            return f"The audit channel did not get this: {exc}"
+            return _tell_missed(typed, str(exc))
         return None
 
     async def is_outside(self, place: str) -> bool:
@@ -262,3 +271,9 @@ class Delivery:
             if isinstance(exc.__cause__, SlackUnavailable):
                 raise exc.__cause__ from exc
             return False
+
+
+def _tell_missed(typed: str, why: str) -> Message:
+    return pack(
+        [paragraph(["The audit channel was not told of ", code(typed), sentence(f": {why}")])]
+    )

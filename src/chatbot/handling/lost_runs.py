@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from chatbot.handling.context import Services
@@ -59,9 +60,13 @@ async def tell_lost_runs(services: Services) -> int:
         else:
             told += 1
         if run.channel != services.settings.audit_channel:
-            await services.delivery.post_audit(
+            missed = await services.delivery.post_audit(
                 message, by=run.actor_id, asked_in=run.channel, words=run.words
             )
+            if missed is not None:
+                asker = Target(run.channel, user=run.actor_id)
+                with contextlib.suppress(JobsMaintError):
+                    await services.slack.editing.finish(asker, missed)
         await note_told(services, run.audit_id)
     return told
 

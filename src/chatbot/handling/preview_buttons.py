@@ -137,7 +137,16 @@ class Acts:
         except JobsMaintError as exc:
             told = not isinstance(exc, SlackUnavailable)
             log.warning("chatbot.outcome_untold channel=%s reason=%s", request.channel, exc)
-        await self._services.delivery.tell_audit_channel(request, message, private=request.private)
+        try:
+            await self._services.delivery.tell_audit_channel(
+                request,
+                message,
+                private=request.private,
+                again=not told and running.audit_id is not None,
+            )
+        except JobsMaintError as exc:
+            told = told and not isinstance(exc, SlackUnavailable)
+            log.warning("chatbot.outcome_untold channel=%s reason=%s", request.channel, exc)
         end = running.watch.unwritten
         if running.audit_id is not None and (told or end is not None):
             await store(self._services, CloseRun(running.audit_id, end, told=told))
