@@ -26,6 +26,7 @@ __all__ = [
     "describe_error",
     "open_run",
     "read",
+    "record_act",
     "record_items",
     "require_every_queue",
     "write",
@@ -217,10 +218,15 @@ async def record_items(
         broken = [item for item in items if item.outcome is ItemOutcome.FAILED]
         outcome = "failed" if broken else outcome
         error = ((broken or items)[0].code, (broken or items)[0].reason)
-    audit_id = await audit.record(
-        conn, call.actor, call.action, outcome,
+    await record_act(
+        conn, call, outcome,
         counts=counts, items=items, error=error, elapsed_seconds=elapsed_seconds,
     )  # fmt: skip
-    if done and call.place is not None:
+
+
+async def record_act(conn: Conn, call: Call[Any], outcome: str = "done", **fields: Any) -> None:
+    """Record what this transaction does; where it changed something, that has to be told."""
+    audit_id = await audit.record(conn, call.actor, call.action, outcome, **fields)
+    if outcome in {"done", "partly"} and call.place is not None:
         await audit.keep_untold(conn, audit_id, call.place[0])
         call.watch.opened(audit_id, None)

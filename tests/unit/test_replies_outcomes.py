@@ -388,6 +388,25 @@ def test_an_act_of_which_nobody_was_told_says_what_it_did(run, shown, labels):
     assert list(buttons(message)) == labels
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("take 7", "✅ The error of job 7 was taken by @U0ANA."),
+        (
+            "mute E-4f2a --above 9/h",
+            "✅ E-4f2a was muted by @U0ANA until it fails more than 9 times an hour.",
+        ),
+        ("soothe E-4f2a", "✅ Done by @U0ANA."),  # of another version
+    ],
+)
+def test_a_change_of_no_jobs_is_told_late_too(words, said):
+    word = words.partition(" ")[0]
+    run = replace(LOST, word=word, words=words, counts={}, total=None, outcome="done")
+    message = render_lost(run, "/jobs")
+    assert lines(message)[:2] == [said, "The bot could not say so before."]
+    assert f"/jobs {words}" in message.text
+
+
 def test_how_far_an_act_came_is_no_exact_number_while_the_database_does_not_answer():
     unsure = replace(AT_WORK, done=500, total=1_200, certain=False)
     [first, *_] = lines(render_broken(unsure, "/jobs", reason="nobody answers"))

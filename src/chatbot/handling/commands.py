@@ -25,7 +25,7 @@ from chatbot.handling.problems import (
 from chatbot.handling.reach import shows_less, tell_reach, tell_shows_less
 from chatbot.handling.read_limits import ReadLimits
 from chatbot.handling.shared_reads import Shared
-from chatbot.handling.told import Kept, deliver
+from chatbot.handling.told import deliver
 from chatbot.handling.used_words import add_what_follows
 from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, SlackRequest
 from chatbot.messages import (
@@ -198,7 +198,7 @@ class Answers:
             raise InvalidRequest(
                 f"{action.word} has no option --private; changes to jobs are shown in the channel"
             )
-        watch = Kept(request.channel)
+        watch = Watch(place=(request.channel, None))
         try:
             result = await self._perform(action, known, watch)
         except NotPermitted as exc:

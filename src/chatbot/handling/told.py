@@ -9,22 +9,11 @@ from chatbot.handling.delivery import Answer
 from chatbot.inbound.slack_request import SlackRequest
 from jobs_maint.actions import Actor, CloseRun
 from jobs_maint.errors import JobsMaintError
-from jobs_maint.perform import Watch, perform
+from jobs_maint.perform import perform
 
-__all__ = ["Kept", "deliver", "note_told", "store"]
+__all__ = ["deliver", "note_told", "store"]
 
 log = logging.getLogger(__name__)
-
-
-class Kept(Watch):
-    """Of an act on named jobs that was asked for in this channel."""
-
-    def __init__(self, channel: str) -> None:
-        super().__init__(place=(channel, None))
-        self.audit_id: int | None = None
-
-    def opened(self, audit_id: int, total: int | None) -> None:  # noqa: ARG002
-        self.audit_id = audit_id
 
 
 async def deliver(services: Services, request: SlackRequest, answer: Answer) -> None:

@@ -14,7 +14,7 @@ from chatbot.messages.words import count, short_task
 from jobs_maint.actions import MuteGroup, TakeGroup
 from jobs_maint.models import ErrorGroup, GroupReport
 
-__all__ = ["MESSAGES", "render_group", "say_done"]
+__all__ = ["MESSAGES", "render_group", "say_done", "say_mute"]
 
 
 def render_group(report: GroupReport, *, by: str) -> Message:
@@ -76,11 +76,15 @@ def _say_whole(report: GroupReport) -> str:
 
 
 def _say_mute(report: GroupReport) -> list[Span | str]:
+    return say_mute(report.muted_until, report.muted_above, report.as_of)
+
+
+def say_mute(at: datetime | None, above: int | None, as_of: datetime) -> list[Span | str]:
     until: list[Span | str] = []
-    if report.muted_until is not None:
-        until = [" until ", when(report.muted_until, report.as_of)]
-    if report.muted_above is not None:
-        rate = f"it fails more than {count(report.muted_above, 'time')} an hour"
+    if at is not None:
+        until = [" until ", when(at, as_of)]
+    if above is not None:
+        rate = f"it fails more than {count(above, 'time')} an hour"
         until.append(f" or until {rate}" if until else f" until {rate}")
     return until
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chatbot.messages.act_words import (
     PREVIEW_REST,
     Asked,
@@ -13,17 +15,23 @@ from chatbot.messages.act_words import (
     typed,
     undo_request,
 )
+from chatbot.messages.group import say_mute
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, when
 from chatbot.messages.people import name_actor
 from chatbot.messages.progress import KEPT, tell_break, tell_counts
 from chatbot.messages.words import sentence
+from jobs_maint.actions import Action, MuteGroup, MuteIncident, TakeGroup, TakeIncident
+from jobs_maint.errors import JobsMaintError
+from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import LostRun
 from jobs_maint.render import say_counts
-from jobs_maint.verbs import FINAL_STATUSES, find_verb
+from jobs_maint.verbs import FINAL_STATUSES, VERBS, find_verb
 
 __all__ = ["render_lost"]
+
+Mark = TakeGroup | TakeIncident | MuteGroup | MuteIncident
 
 LATE = "The bot could not say so before."
 _CHANGED = ("done", "abort_requested")
@@ -44,7 +52,12 @@ def render_lost(run: LostRun, command: str) -> Message:
     ]
     about += [" at ", when(run.started_at, run.started_at), f" · request {run.audit_id}"]
     broke_off = run.outcome in {"interrupted", "failed"}
-    lines = _broke_off(run, asked, looked) if broke_off else _ended(run, asked, changed)
+    if broke_off:
+        lines = _broke_off(run, asked, looked)
+    elif run.counts or run.word in VERBS:
+        lines = _ended(run, asked, changed)
+    else:
+        lines = [_tell_mark(run), [LATE]]
     lines += [[one_line(warning, 400)] for warning in run.warnings]
     there = []
     if broke_off or (run.outcome == "partly" and looked < (run.total or 0)):
@@ -93,3 +106,33 @@ def _ended(run: LostRun, asked: Asked, changed: int) -> list[Line]:
     dot = "✅ " if changed and run.outcome == "done" else "🟡 "
     notes = f"{', '.join(rest)}. {LATE}" if rest else LATE
     return [[dot, bold(f"{what}.")], [notes]]
+
+
+def _tell_mark(run: LostRun) -> Line:
+    """What was not done to jobs; it was so then, and others may have changed it since."""
+    what, then = "Done", list[Span | str]()
+    match _read_action(run.words):
+        case (TakeGroup() | TakeIncident()) as take:
+            what = f"{_name_subject(take)} was {'given back' if take.drop else 'taken'}"
+        case MuteGroup(span=None, above=None) | MuteIncident(span=None) as mute:
+            what = f"The mute of {_name_subject(mute)} was ended"
+        case (MuteGroup() | MuteIncident()) as mute:
+            what = f"{_name_subject(mute)} was muted"
+            until = run.started_at + mute.span if mute.span is not None else None
+            above = mute.above if isinstance(mute, MuteGroup) else None
+            then = say_mute(until, above, run.started_at)
+    return ["✅ ", bold(what), " by ", name_actor(run.actor_id), *then, "."]
+
+
+def _read_action(words: str) -> Action[Any] | None:
+    try:
+        return parse_words(split_text(words), "slack").action
+    except JobsMaintError:
+        return None
+
+
+def _name_subject(action: Mark) -> str:
+    if isinstance(action, TakeIncident | MuteIncident):
+        return f"I-{action.incident_id}"
+    name = action.target if isinstance(action, TakeGroup) else action.group
+    return name if isinstance(name, str) else f"The error of job {name}"

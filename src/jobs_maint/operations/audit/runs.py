@@ -25,7 +25,7 @@ async def ask_to_stop(conn: Conn, audit_id: int) -> StoppedRun | None:
 
 
 async def take_lost_runs(conn: Conn) -> tuple[LostRun, ...]:
-    """Acts that must still be told; no other process gets them for a minute."""
+    """Acts that must still be told, in their order; no other process gets them for a minute."""
     rows = await fetch_all(
         conn, load_queries("audit")["take_lost_runs"], {"lease_seconds": LEASE_SECONDS}
     )
@@ -49,7 +49,7 @@ async def take_lost_runs(conn: Conn) -> tuple[LostRun, ...]:
                 warnings=await _look_around(conn, row),
                 skips=await _count_skips(conn, row["audit_id"]),
             )
-            for row in rows
+            for row in sorted(rows, key=lambda row: int(row["audit_id"]))
         ]
     )
 

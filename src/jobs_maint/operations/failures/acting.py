@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NoReturn
 
-from jobs_maint import audit
 from jobs_maint.actions import MuteGroup, Role, TakeGroup
-from jobs_maint.call import Call, require_every_queue
+from jobs_maint.call import Call, record_act, require_every_queue
 from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.models import GroupReport, say_person
@@ -223,7 +222,7 @@ async def _finish(
 async def _report(
     conn: Conn, call: Call[Any], row: dict[str, Any], done: Done, **more: Any
 ) -> GroupReport:
-    await audit.record(conn, call.actor, call.action, "done")
+    await record_act(conn, call)
     as_of = await get_time(conn)
     return GroupReport(
         as_of=as_of,

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from psycopg.types.json import Jsonb
 
-from jobs_maint import audit
 from jobs_maint.actions import (
     HoldIncident,
     MuteGroup,
@@ -19,7 +18,7 @@ from jobs_maint.actions import (
     TakeGroup,
     TakeIncident,
 )
-from jobs_maint.call import Call, require_every_queue, write
+from jobs_maint.call import Call, record_act, require_every_queue, write
 from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.durations import format_time
 from jobs_maint.errors import InvalidRequest
@@ -164,7 +163,7 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
             rows = await fetch_all(conn, queries["act_on_incident"], params)
         await _mark_groups(conn, call, changed, done, before)
         elapsed = time.monotonic() - begun
-        await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
+        await record_act(conn, call, elapsed_seconds=elapsed)
         there = await add_marks(conn, [redact(read_incident(rows[0]), call.rules)])
         limited = limit_to(call.scope, there)
         [shown] = await add_standing(conn, limited, call.scope.like_patterns)
