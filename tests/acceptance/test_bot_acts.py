@@ -836,6 +836,10 @@ async def test_however_slack_takes_the_answer_of_an_act_it_was_done_once(pool, c
             assert {one.text.splitlines()[0] for one in answers} == {
                 f"✅ Job {job} retried by <@{OPERATOR}>."
             }
+            repeats = ["This may be a repeat: " in one.text for one in answers]
+            unsure = fault in {"accepted_but_lost", "timeout", "reset", "garbage"}
+            assert repeats[-1] is unsure, fault
+            assert not any(repeats[:-1]), fault
             assert await make_job.status(job) == "todo"
         assert [row[2] for row in await audited(conn)] == ["done"] * len(FAULTS)
 

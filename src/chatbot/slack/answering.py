@@ -12,7 +12,7 @@ from chatbot.messages.parts import Span
 from chatbot.messages.parts import channel as link_to
 from chatbot.slack.accepted_blocks import BLOCKS_REFUSED, send_or_fall_back
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
-from chatbot.slack.posting import Posting
+from chatbot.slack.posting import MAY_BE_A_REPEAT, Posting
 from chatbot.slack.response_urls import ResponseUrls
 from chatbot.slack.web_api import LONGEST_PAUSE, TRIES
 from jobs_maint.errors import JobsMaintError
@@ -21,7 +21,8 @@ __all__ = ["Answering"]
 
 log = logging.getLogger(__name__)
 
-TAKEN, NO_ANSWER, USED_UP = 200, 0, 404
+TAKEN, NO_ANSWER, UNREACHED, USED_UP = 200, 0, -1, 404
+"""After NO_ANSWER nobody knows whether Slack has it; UNREACHED, it has not."""
 HICCUP = 1.0
 """Seconds until Slack is asked once more, if it does not say how long."""
 
@@ -79,11 +80,13 @@ class Answering:
             return
         problem = f"status {status}" if response_url else "no response_url"
         log.warning("chatbot.response_url_failed problem=%s", problem)
+        if status == NO_ANSWER:
+            message = add_note(message, MAY_BE_A_REPEAT)
         try:
             await self._posting.post_ephemeral(channel, user, message, thread=thread)
         except (SlackRefused, SlackUnavailable) as exc:
             # The bot is not in the channel, or Slack has a hiccup. Rather twice than not at all.
-            if status in {NO_ANSWER, 429} or status >= 500:
+            if status in {NO_ANSWER, UNREACHED, 429} or status >= 500:
                 if isinstance(exc, SlackUnavailable):
                     await self._sleep(min(exc.pause or HICCUP, LONGEST_PAUSE))
                 if await use() == TAKEN:
@@ -99,7 +102,7 @@ class Answering:
         replace_original: bool = False,
         thread: str | None = None,
     ) -> int:
-        """One of its five uses; 200: taken, 0: nobody knows, 404: used up, else Slack's status."""
+        """One of its five uses: TAKEN, NO_ANSWER, UNREACHED, USED_UP, or else Slack's status."""
         message = self._posting.stamp.mark(message)
 
         async def attempt(form: Message) -> None:

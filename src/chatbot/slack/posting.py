@@ -107,7 +107,8 @@ class Posting:
         if there is not None:
             return there
         log.warning("chatbot.post_repeated channel=%s looked=%s", channel, may_look)
-        again = message if may_look else add_note(message, MAY_BE_A_REPEAT)
+        told = may_look or MAY_BE_A_REPEAT in message.text
+        again = message if told else add_note(message, MAY_BE_A_REPEAT)
         try:
             return await self._post_once(channel, again, carried, before, thread)
         except SlackRefused as second:

@@ -53,7 +53,10 @@ class ResponseUrls:
         return max(USES - count.uses, 0) if self._clock() - count.since < LIFE else 0
 
     async def post(self, url: str, body: Mapping[str, Any]) -> tuple[int, str, float]:
-        """Status, the beginning of the answer, and how long it asks to wait; 0: no answer."""
+        """Status, the beginning of the answer, and how long it asks to wait.
+
+        0: no answer; -1: no connection was made.
+        """
         count = self._get_count(url)
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -69,7 +72,7 @@ class ResponseUrls:
                 return answer.status, text, get_retry_after(answer.headers)
         except aiohttp.ClientConnectorError:
             count.uses -= 1
-            return 0, "", 0.0
+            return -1, "", 0.0
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return 0, "", 0.0
 
