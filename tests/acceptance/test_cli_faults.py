@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -11,6 +13,7 @@ import pytest
 from tests.support import forkserver
 from tests.support.processes import environment
 from tests.support.shell import COMMAND, answer
+from tests.support.waiting import until
 
 from jobs_maint.database import describe_database
 
@@ -176,6 +179,41 @@ async def test_what_was_changed_is_said_on_stderr_where_the_answer_cannot_be_wri
     error = json.loads(said)["error"]
     assert (code, error["code"], error["answer"]["done"]) == (141, "output_failed", 1)
     assert await make_job.status(job_id) == "todo"
+
+
+async def test_a_signal_after_the_act_does_not_keep_its_answer_back(database_url, make_job, conn):
+    """The answer waits for a pipe that is full."""
+    for _ in range(2):
+        await make_job(status="failed")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    filled = 0
+    with suppress(BlockingIOError):
+        while True:
+            filled += os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    sessions = "SELECT array_agg(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    before = (await (await conn.execute(sessions)).fetchone())[0]
+    env = environment(JOB_QUEUE_DATABASE_URL=database_url)
+    words = [*COMMAND, "retry", "--all", "--yes"]
+    process = forkserver.start(words, env=env, stdout=writer, stderr=2)
+    os.close(writer)
+
+    async def is_over():
+        found = await conn.execute(
+            "SELECT count(*) FROM jobs_maint_audit WHERE counts ->> 'done' = '2' AND NOT EXISTS"
+            " (SELECT FROM pg_stat_activity"
+            "  WHERE datname = current_database() AND pid <> ALL (%s))",
+            (before,),
+        )
+        return (await found.fetchone())[0]
+
+    await until(is_over, what="the end of the act")
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
+        process.send_signal(number)
+    with os.fdopen(reader, "rb") as pipe:
+        text = pipe.read()[filled:].decode()
+    assert (process.wait(30), text.startswith("2 jobs of default retried in ")) == (0, True)
 
 
 async def test_foreign_text_is_shown_harmless(jobs_maint, make_job):
