@@ -621,6 +621,16 @@ def test_a_traceback_is_never_cut_or_wrapped():
     assert "x" * 300 in text
 
 
+def test_arguments_have_a_line_each_where_one_line_is_too_wide():
+    """What is too wide then stays as it is, so that it can be copied."""
+    job = details(args={"url": "https://example.com/hooks", "retries": 3, "page": 17})
+    line = '  {"url": "https://example.com/hooks", "retries": 3, "page": 17}\n'
+    assert line in render_text(job, width=80)
+    narrow = render_text(job, width=40)
+    assert '    "url": "https://example.com/hooks",\n    "retries": 3,\n' in narrow
+    assert max(map(len, narrow.splitlines())) <= 40
+
+
 def test_huge_arguments_are_cut_and_it_is_said():
     text = render_text(details(args={"blob": "x" * 100_000}))
     assert len(text) < 7_000

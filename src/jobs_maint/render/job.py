@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from rich.cells import cell_len
+
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.render.page import Column, Page, Pages, clock, when
@@ -14,6 +16,7 @@ from jobs_maint.verbs import NO_TRACEBACK, describe_state, say_missing_error
 __all__ = ["PAGES"]
 
 _LONGEST_ARGS = 4000
+_LONGEST_LINE = 70
 _STYLES = {"failed": "bold red", "aborted": "bold red", "succeeded": "bold green"}
 
 
@@ -25,7 +28,7 @@ def render_job(job: JobDetails, page: Page) -> None:
     for name, value in fields:
         page.line(f"{name:<{label}}  {value}")
     page.line(f"Arguments{_about_args(job)}")
-    page.verbatim(_args(job), indent=2)
+    page.verbatim(_args(job, page.width - 2), indent=2)
     page.line()
     page.line("Timeline (UTC)", "bold")
     if job.events_not_shown:
@@ -113,9 +116,9 @@ def _fields(job: JobDetails) -> list[tuple[str, str]]:
     return fields
 
 
-def _args(job: JobDetails) -> str:
+def _args(job: JobDetails, width: int) -> str:
     text = json.dumps(job.args, ensure_ascii=False, default=str)
-    if len(text) > 70:
+    if cell_len(text) > min(width, _LONGEST_LINE):
         text = json.dumps(job.args, ensure_ascii=False, indent=2, default=str)
     text = safe_block(text)
     if len(text) <= _LONGEST_ARGS:
