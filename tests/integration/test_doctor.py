@@ -719,8 +719,9 @@ async def test_several_silent_workers_are_counted_and_those_with_jobs_come_first
     holder = await worker(beat_ago=minutes(9), heartbeat_ago=minutes(9))
     job = await make_job(status="doing", worker_id=holder, deferred_ago=minutes(20))
     others = [await worker(beat_ago=minutes(n), heartbeat_ago=minutes(n)) for n in (5, 4, 3)]
-    sentence = (await look(pool))["workers"].sentence
-    assert sentence.endswith(
+    finding = (await look(pool))["workers"]
+    assert "the jobs of those that are dead" in finding.fix
+    assert finding.sentence.endswith(
         "4 workers are silent and may be dead: "
         f"worker {holder} (web-1 pid 7) for 9 min, it had job {job}; "
         f"worker {others[2]} (web-1 pid 7) for 3 min; worker {others[1]} (web-1 pid 7) for 4 min; "
@@ -753,6 +754,26 @@ async def test_a_worker_that_was_restarted_after_a_kill_leaves_no_warning(pool, 
     await worker()
     assert await level(pool, "workers") == "ok"
     assert [row.live for row in await ask_workers(pool)] == [True]
+
+
+@pytest.mark.parametrize(("told_ago", "silent"), [(4, 1), (6, 2)])
+async def test_a_worker_that_was_replaced_stays_so_when_its_replacement_ends(
+    pool, conn, worker, told_ago, silent
+):
+    """The replacement came after the last beat of the first one alone, or before it."""
+    ids = [await worker(beat_ago=minutes(n), heartbeat_ago=minutes(n)) for n in (5, 3)]
+    newer = await worker()
+    await conn.execute(
+        "INSERT INTO jobs_maint_settings (worker_id, settings, told_at)"
+        " VALUES (%s, '{}', now() - %s) ON CONFLICT (one) DO UPDATE"
+        " SET worker_id = excluded.worker_id, told_at = excluded.told_at",
+        (newer, minutes(told_ago)),
+    )
+    await conn.execute("DELETE FROM procrastinate_workers WHERE id = %s", (newer,))
+    await conn.execute("DELETE FROM jobs_maint_workers WHERE worker_id = %s", (newer,))
+    left = [row.worker_id for row in await ask_workers(pool)]
+    assert left == ids[2 - silent :]
+    assert (await perform(pool, ANA, ShowStats())).workers.silent == len(left)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, LiteralString
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.told_settings import adopt, list_unread, tell
 
-__all__ = ["Told", "follow_unless_set", "follow_workers", "list_told", "name_asker", "set_here"]
+__all__ = [
+    "Told",
+    "fetch_workers",
+    "follow_unless_set",
+    "follow_workers",
+    "list_told",
+    "name_asker",
+    "set_here",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,17 @@ async def list_told(conn: Conn, settings: MaintSettings) -> list[Told]:
         )
         for row in rows
     ]
+
+
+async def fetch_workers(conn: Conn, query: LiteralString) -> list[dict[str, Any]]:
+    """Its rows; where some are `silent`, without those that the last worker to tell replaced."""
+    rows = await fetch_all(conn, query, {"newest": None, "newest_at": None})
+    if not any(row["silent"] for row in rows):
+        return rows
+    queries = load_queries("workers")
+    asked = await fetch_one(conn, queries["can_read_last"])
+    found = await fetch_all(conn, queries["get_newest"]) if asked["readable"] else []
+    return await fetch_all(conn, query, found[0]) if found else rows
 
 
 async def follow_workers(conn: Conn, settings: MaintSettings) -> MaintSettings:

@@ -138,10 +138,12 @@ extract(epoch FROM heard.at - now())::float8 AS heard_in
 -- loop was blocked for 30 s when another worker starts.
 (w.live AND w.id IS NOT NULL)
 
--- name: still_told
+-- name: still_told (newest, newest_at)
 -- The condition that goes with {{workers}}. A worker without a row of Procrastinate's ended without a
 -- goodbye: it is told of only while it holds a job. What its last beat names was its job; that it is
--- no more where another worker took it, or where it started again since.
+-- no more where another worker took it, or where it started again since. `newest`: the last worker that
+-- told its settings, and when; one that did so after this one was last seen has replaced it, also where
+-- it has ended since.
 (w.live
  OR EXISTS (SELECT 1 FROM procrastinate_jobs j
             WHERE j.status = 'doing'
@@ -153,6 +155,9 @@ extract(epoch FROM heard.at - now())::float8 AS heard_in
  OR EXISTS (SELECT 1 FROM jobs_maint_suspects s JOIN procrastinate_jobs j ON j.id = s.job_id
             WHERE j.status = 'doing' AND j.attempts = s.attempt AND s.worker_id = w.beaten_id)
  OR (greatest(w.last_heartbeat, w.beat_at) > now() - interval '1 hour' AND w.id IS NOT NULL
+     AND NOT coalesce(
+         %(newest)s::bigint > w.id
+         AND %(newest_at)s::timestamptz > greatest(w.last_heartbeat, w.beat_at), false)
      AND NOT EXISTS (SELECT 1 FROM procrastinate_workers newer
                      WHERE newer.id > w.id
                        AND newer.last_heartbeat > now() - interval '30 seconds')))

@@ -248,7 +248,7 @@ WHERE failed_at > now() - interval '24 hours' AND kind = 'worker_lost' AND will_
   AND task_name <> ALL (%(ours)s)
 GROUP BY 1;
 
--- name: count_workers
+-- name: count_workers (newest, newest_at)
 -- `beats`: of those that are live and beat, for how long each has been silent, and how often it beats.
 -- Of the live ones neither those that are `stopping` nor those that are `unregistered` take jobs.
 SELECT count(*) FILTER (WHERE w.live) AS live, count(*) FILTER (WHERE NOT w.live) AS silent,

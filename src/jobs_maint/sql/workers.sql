@@ -56,11 +56,11 @@ FROM (
 ) AS stuck
 GROUP BY queue;
 
--- name: list_workers
+-- name: list_workers (newest, newest_at)
 -- Worker processes, live or silent. `ran`: it has run a job. `registered`: Procrastinate has its row.
 SELECT coalesce(w.id, w.beaten_id) AS worker_id, w.host, w.pid, w.queues,
        w.id IS NOT NULL AS registered, w.beaten_id IS NOT NULL AS recorder, w.beat_seconds, w.live,
-       w.beaten_id IS NOT NULL OR {{ran}} AS ran,
+       NOT w.live AS silent, w.beaten_id IS NOT NULL OR {{ran}} AS ran,
        extract(epoch FROM now() - greatest(w.last_heartbeat, w.beat_at))::float8 AS seen_seconds
 FROM {{workers}} WHERE {{still_told}}
 ORDER BY live DESC, 1;
@@ -95,6 +95,9 @@ SELECT coalesce(has_table_privilege(to_regclass('jobs_maint_settings'), 'SELECT'
 -- What the last worker told that listens to the queue of its maintenance; it may have ended.
 SELECT settings, 1 AS workers, ARRAY[worker_id] AS sample
 FROM jobs_maint_settings WHERE jsonb_typeof(settings) = 'object';
+
+-- name: get_newest
+SELECT worker_id AS newest, told_at AS newest_at FROM jobs_maint_settings;
 
 -- name: list_unstored
 -- Live workers whose process holds failures that it cannot store; the most first.

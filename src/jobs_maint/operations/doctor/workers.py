@@ -26,6 +26,7 @@ from jobs_maint.operations.doctor.findings import (
     ok,
     warning,
 )
+from jobs_maint.operations.following import fetch_workers
 from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.operations.rescue.workers import list_workers
 from jobs_maint.operations.stats.queues import count_workers
@@ -73,7 +74,7 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:
     without = [row["worker_id"] for row in silent if row["ran"] and not row["beat_once"]]
     stopped = [row["worker_id"] for row in silent if row["goes_on"]]
     hushed = {row["worker_id"] for row in silent if row["beat_once"] and not row["goes_on"]}
-    found = await fetch_all(conn, load_queries("workers")["list_workers"])
+    found = await fetch_workers(conn, load_queries("workers")["list_workers"])
     cut_off = [row["worker_id"] for row in found if _is_cut_off(row)]
     gone = [row for row in found if not row["live"]]
     quiet = gone + [
@@ -147,7 +148,8 @@ async def _no_worker(conn: Conn, counts: WorkerCounts, situation: Situation) -> 
     trace = load_queries("doctor")["is_there_a_trace"]
     quiet = ""
     if counts.silent:
-        quiet, fix = await _tell_quiet(conn, situation), _IF_DEAD
+        quiet = await _tell_quiet(conn, situation)
+        fix = _IF_DEAD if counts.silent == 1 else _IF_SEVERAL_DEAD
     if counts.live:
         said, fix = say_workers(counts), "Start a worker; none that lives takes another job."
     elif not (

@@ -10,7 +10,7 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
-from jobs_maint.operations.following import follow_workers
+from jobs_maint.operations.following import fetch_workers, follow_workers
 from jobs_maint.operations.jobs.lateness import is_late, wait_by_hand
 from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
 from jobs_maint.operations.rescue.rules import RescueRules
@@ -133,7 +133,7 @@ async def list_workers(
     by_worker: dict[int | None, list[StuckJob]] = {}
     for row in within:
         by_worker.setdefault(row["worker_id"], []).append(_job(row))
-    rows = await fetch_all(conn, load_queries("workers")["list_workers"])
+    rows = await fetch_workers(conn, load_queries("workers")["list_workers"])
     visible = [row for row in rows if _is_visible(row, scope, by_worker)]
     workers = [
         WorkerView(

@@ -8,9 +8,9 @@ from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.actions.base import spell
-from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import QueueStats, RescueIdle, StatsReport, WorkerCounts, WorkerView
-from jobs_maint.operations.following import follow_workers
+from jobs_maint.operations.following import fetch_workers, follow_workers
 from jobs_maint.operations.hours import count_ended_lately
 from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.operations.jobs.own import sum_own
@@ -130,7 +130,7 @@ async def get_stats(
 async def count_workers(conn: Conn) -> WorkerCounts:
     """All of them, whatever they listen to."""
     """As `workers` lists them."""
-    row = await fetch_one(conn, load_queries("stats")["count_workers"])
+    (row,) = await fetch_workers(conn, load_queries("stats")["count_workers"])
     late = sum(is_late(silent, beat) for silent, beat in row["beats"])
     numbers = ("live", "silent", "deleting", "stopping", "unregistered")
     return WorkerCounts(late=late, **{name: row[name] for name in numbers})
