@@ -509,3 +509,20 @@ async def test_where_a_flood_is_not_counted_to_its_end_stats_says_at_least(
         assert told in render_text(report, width=200)
         report = await ask(standby, ShowStats("email"))
         assert (report.new_errors, report.new_errors_at_least) == (6, False)
+
+
+async def test_stats_waits_only_so_long_for_errors_that_are_not_counted_yet(
+    pool, fail, database_url, monkeypatch, caplog
+):
+    """Longer than that, here for another session, which would hold it up until a time limit."""
+    await fail("mailbox is closed", minutes(20))
+    await ask(pool, ShowStats())
+    await fail("mailbox is closed", minutes(5))
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("SELECT FROM jobs_maint_groups FOR UPDATE")
+        with monkeypatch.context() as patched:
+            patched.setattr("jobs_maint.operations.failures.memory.READ_WAITS", 0.5)
+            report = await ask(pool, ShowStats())
+        assert report.new_errors_at_least
+    assert "groups_not_collected" not in caplog.text
+    assert not (await ask(pool, ShowStats())).new_errors_at_least

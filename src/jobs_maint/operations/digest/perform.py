@@ -33,7 +33,7 @@ from jobs_maint.operations.digest.windows import (
     open_window,
 )
 from jobs_maint.operations.failures.grouping import Window
-from jobs_maint.operations.failures.memory import remember_groups
+from jobs_maint.operations.failures.memory import remember_for_read, remember_groups
 from jobs_maint.operations.incidents.reach import leave_out_digests
 
 __all__ = ["HANDLERS"]
@@ -41,7 +41,7 @@ __all__ = ["HANDLERS"]
 
 async def show_digest(call: Call[ShowDigest]) -> DigestReport:
     asked, how = call.action, Summing(call.settings, call.rules)
-    await remember_groups(call.pool, passes=1)
+    await remember_for_read(call.pool)
     return await read(
         call,
         lambda conn: summarise_now(

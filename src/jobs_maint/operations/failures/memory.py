@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,12 +19,14 @@ from jobs_maint.operations.failures.states import QUIET
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["Collected", "collect_groups", "remember_groups"]
+__all__ = ["Collected", "collect_groups", "remember_for_read", "remember_groups"]
 
 MOST_FAILURES = 5_000
 MOST_GROUPS = 500
 SECONDS = 5.0
 """After that a worker with concurrency 1 runs the team's jobs; the next pass continues."""
+READ_WAITS = 3.0
+"""Seconds that a read waits for the count; what is left is told as not counted yet."""
 WRITERS = 0.2
 """Seconds that a pass waits for transactions that may have stored a failure; they take a few ms."""
 MARGIN = timedelta(seconds=1)
@@ -40,6 +43,13 @@ class Collected:
     finished: bool = True
     busy: bool = False
     """Another pass was counting, so this one did nothing."""
+
+
+async def remember_for_read(pool: Pool) -> None:
+    """One pass, so that the read that follows knows what failed a moment ago."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READ_WAITS):
+            await remember_groups(pool, passes=1)
 
 
 async def remember_groups(pool: Pool, *, passes: int | None = None) -> None:

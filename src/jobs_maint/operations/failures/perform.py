@@ -9,7 +9,7 @@ from jobs_maint.call import Call, Handlers, read
 from jobs_maint.database import Conn
 from jobs_maint.models import ErrorsReport, FailedJobsReport
 from jobs_maint.operations.failures import acting, groups, newest
-from jobs_maint.operations.failures.memory import remember_groups
+from jobs_maint.operations.failures.memory import remember_for_read
 from jobs_maint.operations.session import get_time
 from jobs_maint.operations.spans import cut_span
 from jobs_maint.operations.unstored import find_unstored
@@ -20,7 +20,7 @@ __all__ = ["HANDLERS"]
 async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
     asked = call.action
     if asked.grouped:
-        await remember_groups(call.pool, passes=1)
+        await remember_for_read(call.pool)
 
     async def look(conn: Conn) -> FailedJobsReport:
         since, until, is_ahead = asked.since, asked.until, False
@@ -52,7 +52,7 @@ async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
 async def list_errors(call: Call[ListErrors]) -> ErrorsReport:
     """What failed a moment ago is counted first, so that each group has its name."""
     asked = call.action
-    await remember_groups(call.pool, passes=1)
+    await remember_for_read(call.pool)
 
     async def look(conn: Conn) -> ErrorsReport:
         report = await groups.list_errors(

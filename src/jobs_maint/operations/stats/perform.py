@@ -11,7 +11,7 @@ from jobs_maint.database import Conn
 from jobs_maint.models import StatsReport
 from jobs_maint.operations.failures.alike import ask_for, count_left_behind
 from jobs_maint.operations.failures.groups import list_errors
-from jobs_maint.operations.failures.memory import remember_groups
+from jobs_maint.operations.failures.memory import remember_for_read
 from jobs_maint.operations.failures.states import count_news
 from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.operations.unstored import find_unstored
@@ -22,7 +22,7 @@ __all__ = ["HANDLERS"]
 async def show_stats(call: Call[ShowStats]) -> StatsReport:
     """What failed a moment ago is counted first, so that errors are new here as in `errors`."""
     queue = call.action.queue
-    await remember_groups(call.pool, passes=1)
+    await remember_for_read(call.pool)
 
     async def look(conn: Conn) -> StatsReport:
         report = await get_stats(conn, queue=queue, settings=call.settings, scope=call.scope)
