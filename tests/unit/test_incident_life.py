@@ -415,6 +415,24 @@ def test_what_is_dealt_with_holds_no_place_that_a_live_error_needs(watch):
     assert len(live.open[-1].folded) == 2
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_remains_is_not_what_was_dealt_with_before(watch, ends):
+    """What leads it is over, or it is muted and all of its jobs succeed."""
+
+    def error(name, **facts):
+        return bad(GROUP, name, 25.0, limit=20.0, **facts)
+
+    done = {"failed_now": 0, "retried_since": 25, "succeeded_since": 25}
+    given_up = error("E-b", standing={"failed_now": 0, "discarded_since": 25})
+    muted = {"muted_until": (watch.now + timedelta(days=1)).isoformat()}
+    watch.see(error("E-a"), error("E-b"), passes=2)
+    watch.see(error("E-a", **muted), given_up, passes=2)
+    [one] = watch.see(*([] if ends else [error("E-a", **muted, standing=done)]), given_up, passes=2)
+    assert one.subject == "E-b"
+    assert steps(watch)[-1] == ("over" if ends else "settled")
+    assert "remains" not in steps(watch)
+
+
 def test_an_error_that_is_live_leads_those_that_are_dealt_with(watch):
     def error(name, value=25.0, **standing):
         facts = {"task": f"app.{name}", "exception_type": "ValueError", "state": "new"}

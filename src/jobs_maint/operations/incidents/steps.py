@@ -16,6 +16,7 @@ from jobs_maint.operations.incidents.story import (
     lead_by,
     leave,
     note,
+    note_left,
     take_marks,
 )
 
@@ -94,7 +95,7 @@ def refresh(
 
 def _note_news(incident: Incident, before: Incident, now: datetime) -> Incident:
     if incident.key != before.key:
-        return note(follow_marks(_note_left(incident, before, now), before), "remains", now)
+        return note_left(follow_marks(_note_settled(incident, before, now), before), now)
     if incident.kind in _GROWS and incident.value >= 2 * _last_told(incident):
         incident = note(incident, "worse", now)
     if incident.standing.all_done and not before.standing.all_done:
@@ -102,7 +103,7 @@ def _note_news(incident: Incident, before: Incident, now: datetime) -> Incident:
     return incident
 
 
-def _note_left(incident: Incident, before: Incident, now: datetime) -> Incident:
+def _note_settled(incident: Incident, before: Incident, now: datetime) -> Incident:
     """What led it may have been dealt with in this pass."""
     for one in incident.folded:
         if one.key == before.key and one.standing.all_done and not before.standing.all_done:
@@ -138,8 +139,9 @@ def miss(case: Case, span: timedelta, now: datetime) -> Case:
 
 def _last_told(incident: Incident) -> float:
     """The value of the lead when the history named it last."""
-    return next(
+    told = (
         one.value
         for one in reversed(incident.history)
-        if one.what in LEADS | {"worse"} and (one.kind, one.subject) == incident.key
+        if one.what in LEADS | {"worse", "folded"} and (one.kind, one.subject) == incident.key
     )
+    return next(told, incident.value)

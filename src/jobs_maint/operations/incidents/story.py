@@ -18,6 +18,7 @@ __all__ = [
     "lead_by",
     "leave",
     "note",
+    "note_left",
     "pass_on",
     "take_back",
     "take_marks",
@@ -46,6 +47,11 @@ def note(
 ) -> Incident:
     entry = HistoryEntry(at, what, incident.kind, incident.subject, incident.value, by, **more)
     return replace(incident, history=(*incident.history, entry))
+
+
+def note_left(incident: Incident, at: datetime) -> Incident:
+    """Another part leads it, which is told while that stands: not of jobs that are dealt with."""
+    return note(incident, "remains", at) if incident.lead.is_live else incident
 
 
 def keep_worst(condition: Condition, before: Condition) -> Condition:
@@ -111,7 +117,7 @@ def pass_on(incident: Incident, over: Sequence[tuple[Condition, Why]], at: datet
     parts = (incident.lead, *incident.folded)
     lead, *others = sorted((one for one in parts if one.key not in gone), key=rank)
     left = lead_by(leave(incident, over), lead, others)
-    return note(replace(left, seen_at=at), "remains", at)
+    return note_left(replace(left, seen_at=at), at)
 
 
 def end_all(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incident:
