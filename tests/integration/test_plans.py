@@ -545,7 +545,14 @@ def test_a_pass_of_the_watch_reads_little_and_no_table_whole(steady):
     plans = {name: explain(steady, "watch", name, **params) for name, params in asked.items()}
     session = load_queries("session")
     steady.execute(session["walk_indexes"])
-    groups = {"least": 20, "most": 20, "most_failures": 20_000, "most_of_a_task": 6}
+    groups = {
+        "least": 20,
+        "most": 20,
+        "most_failures": 20_000,
+        "most_of_a_task": 6,
+        "alike": 50,
+        "quiet_seconds": 93_600,
+    }
     plans["list_groups"] = explain(steady, "watch", "list_groups", **groups)
     steady.execute(session["walk_as_before"], {"seqscan": "on", "bitmapscan": "on"})
     large = {"procrastinate_jobs", "procrastinate_events", "jobs_maint_failures"}
@@ -579,10 +586,17 @@ def test_what_became_of_an_errors_jobs_is_found_from_its_newest_failures(steady)
         " first_at, last_at) VALUES ('E-2', 'app.uniq', '', '{2:storm}', '{}', 30000, now(), now())"
     )
     steady.execute(load_queries("session")["walk_indexes"])
-    standing = {"names": ["E-1", "E-2"], "queues": None, "most": 500, "most_of_all": 2_000}
-    newest = {"names": ["E-1", "E-2"], "queues": None, "most": 500}
+    newest = {"names": ["E-1", "E-2"], "queues": None, "most": 500, "quiet_seconds": 93_600}
+    standing = {**newest, "most_of_all": 2_000}
     unlike = {"tasks": ["app.uniq"], "least": 0, "alike": 50, "most": 500, "most_of_all": 2_000}
-    groups = {"least": 1, "most": 20, "most_failures": 500, "most_of_a_task": 6}
+    groups = {
+        "least": 1,
+        "most": 20,
+        "most_failures": 500,
+        "most_of_a_task": 6,
+        "alike": 50,
+        "quiet_seconds": 93_600,
+    }
     looked_up = (  # each of the 500 jobs
         explain_generic(steady, "groups", "find_standing", **newest),
         explain_generic(steady, "unlike", "count_unlike", **unlike),

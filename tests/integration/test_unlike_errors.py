@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.support.fleet import Fleet
 
-from chatbot.messages.incident import render_incident
+from chatbot.messages.incident import render_details_of, render_incident
 from chatbot.messages.incident_buttons import list_looks
+from chatbot.messages.runbooks import NO_RUNBOOKS
 from jobs_maint.actions import (
     Actor,
     Grant,
     Limits,
+    ListErrors,
     ListIncidents,
+    MuteGroup,
     Role,
+    TakeGroup,
     TakeIncident,
     WatchIncidents,
 )
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import IncidentKind
+from jobs_maint.operations.failures.placing import name_kind
 from jobs_maint.operations.incidents import looking
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
+HOUR = ListErrors(since=timedelta(hours=1))
+ANA = Actor.shell("ana", "here")
 BOT, ADA = Actor.task("chatbot"), Actor("slack", "U0ADA", "ada", "C1", (Grant(Role.ADMIN),))
 EVA = Actor("slack", "U0EVA", "eva", "C1", (Grant(Role.OPERATOR, queues=("web",)),))
 LIMITS = Limits(kinds=frozenset({IncidentKind.GROUP}))
@@ -135,6 +144,77 @@ async def test_very_many_messages_of_one_exception_type_are_one_error_as_elsewhe
     assert "1,200" not in message
     monkeypatch.setattr(looking, "MOST_FAILURES", 1_000)
     assert (await tell(pool))[1].startswith(f"🔴 At least 1,000 {said}\n")
+
+
+async def test_a_sum_dates_from_the_first_of_its_errors(pool, conn, deploy):
+    await deploy("app.mail", 180, 3)
+    await deploy("app.webhook", 160, 4)
+    await perform(pool, ADA, HOUR)
+    await conn.execute(
+        "UPDATE jobs_maint_groups SET first_at = now() - interval '20 min'"
+        " WHERE task_name = 'app.webhook'"
+    )
+    one, message, shell = await tell(pool)
+    assert one.facts["task"] == "app.mail"
+    assert ", for 20 min" in message
+    assert "UTC, 20 min." in shell
+
+
+async def test_such_messages_are_one_part_which_is_counted_taken_and_muted_as_one(pool, deploy):
+    """Each of them alone fails too rarely for an incident."""
+    await deploy("app.mail", 30, 1)
+    await tell(pool)
+    await deploy("app.webhook", 1_140, 60, types=False)
+    one, message, shell = await tell(pool)
+    [whole] = [part.subject for part in one.folded]
+    assert whole == name_kind("app.webhook", "app.Error0")
+    said = "Also: Error0 in webhook is new: 1,140 failures in the last hour"
+    for text in (message, shell):
+        assert text.count("Error0 in webhook") == 1
+        assert f"{said} ({whole})" in text
+    timeline = render_details_of(one, one.seen_at, NO_RUNBOOKS).text
+    assert timeline.count("Also: the error") == 1
+    assert f"Also: the error Error0 in webhook, 1,140 failures in an hour ({whole})." in timeline
+
+    await perform(pool, ADA, TakeIncident(one.id))
+    errors = {group.name: group for group in (await perform(pool, ADA, HOUR)).groups}
+    assert (errors[whole].count, errors[whole].taken_by) == (1_140, ADA.label)
+    taken = await perform(pool, ANA, TakeGroup(whole))
+    assert taken.before == ADA.label
+    one, message, _ = await tell(pool)
+    assert "ana@here is on it" in message
+    await perform(pool, ANA, TakeGroup(whole, drop=True))
+    assert "nobody is on it (take E-" in (await tell(pool))[1]
+
+    await perform(pool, ANA, MuteGroup(whole, timedelta(hours=2)))
+    one, message, shell = await tell(pool)
+    assert f"{said} ({whole}), muted by ana@here until " in message
+    for text in (message, shell):
+        assert text.count(f"mute {whole} --off") == 1
+
+
+async def test_a_kind_that_goes_on_as_before_is_no_news_however_many_new_messages_it_has(
+    pool, conn, deploy
+):
+    """As `errors` has it. What was away for long is back, without its jobs of before."""
+    await deploy("app.webhook", 60, 60, types=False)
+    await perform(pool, ADA, HOUR)
+    await conn.execute(
+        "UPDATE jobs_maint_groups SET first_at = first_at - interval '2 d',"
+        " last_at = last_at - interval '2 h'"
+    )
+    await conn.execute("UPDATE jobs_maint_failures SET failed_at = failed_at - interval '3 d'")
+    await deploy("app.webhook", 1_140, 60, types=False)
+    for _ in range(3):
+        seen = await perform(pool, BOT, WatchIncidents("bot", LIMITS))
+    assert seen.open == ()
+    await conn.execute(
+        "UPDATE jobs_maint_groups SET returned_at = now() - interval '1 h', quiet_seconds = 170000"
+    )
+    one, message, _ = await tell(pool)
+    assert one.subject == name_kind("app.webhook", "app.Error0")
+    assert (one.facts["state"], one.lead.standing.failed_now) == ("regressed", 1_140)
+    assert "One of them" not in message
 
 
 async def test_few_errors_are_listed_without_a_sum(pool, deploy):

@@ -44,6 +44,7 @@ AGO = minutes(5)
 TASK, TYPE = "app.hook", "Refused"
 WHOLE = name_kind(TASK, TYPE)
 HOUR = ListErrors(since=hours(1))
+FORMER = "first_at = first_at - interval '2 h', last_at = last_at - interval '2 h'"
 WORDS = ["".join(pair) for pair in itertools.product("abcdefgh", repeat=2)]
 
 
@@ -173,10 +174,11 @@ async def test_what_is_said_of_the_whole_is_said_of_the_incident_of_each_of_its_
             assert (mine.taken_by, mine.muted_until) == (its.taken_by, its.muted_until)
         return seen, report.open, render_text(report, width=300)
 
+    await conn.execute(f"UPDATE jobs_maint_groups SET {FORMER}")  # few of these fail now
     for _ in range(4):
         await fail("row zz is bad", minutes(1))
     _, [one], _ = await see()
-    assert one.taken_by is None
+    assert (one.taken_by, one.subject != WHOLE) == (None, True)
     await ask(pool, TakeGroup(WHOLE))
     seen, [one], shell = await see()
     assert one.taken_by == one.facts["taken_by"] == ANA.label

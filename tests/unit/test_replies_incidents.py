@@ -392,10 +392,10 @@ def test_the_thread_names_each_error_and_tells_none_twice():
     ended = replace(over(GROUP), past=(other,), history=steps)
     name = "ConnectTimeout in deliver_webhook"
     assert render_entries(ended, steps[1:], NOW).text.splitlines() == [
-        "11:02 UTC  Also: the error K in pay, 40 failures in an hour.",
+        "11:02 UTC  Also: the error K in pay, 40 failures in an hour (E-2).",
         f"11:03 UTC  Worse: the error {name}, now 50 failures in an hour.",
         f"11:59 UTC  {name} has stopped: no failure for 48 min.",
-        "11:59 UTC  What remains: the error K in pay, 34 failures in an hour.",
+        "11:59 UTC  What remains: the error K in pay, 34 failures in an hour (E-2).",
         "12:00 UTC  All of it is over: K in pay had up to 40 failures in an hour.",
     ]
     taken = replace(other, facts={**other.facts, "taken_by": ANA})
@@ -408,6 +408,17 @@ def test_the_thread_names_each_error_and_tells_none_twice():
     assert "'value': 'take E-3'" in str(render_incident(free, NOW).blocks)
     assert "I'm on E-3" not in labels(replace(free, taken_by=None))  # that takes it, too
     assert not [one for one in labels(replace(both, taken_by=ANA)) if one.startswith("I'm on")]
+
+
+def test_what_ends_the_mute_of_several_errors_of_one_kind_is_said_once():
+    muted = {**GROUP.facts, "muted_until": ago(-60).isoformat(), "muted_as": "E-11b0bf"}
+    parts = [replace(GROUP.lead, subject=name, facts=muted) for name in ("E-2", "E-3", "E-4")]
+    whole = replace(parts[0], subject="E-11b0bf", facts={**muted, "muted_as": None})
+    for one in (replace(GROUP, folded=tuple(parts)), replace(GROUP, folded=(*parts, whole))):
+        shell = render_text(IncidentsReport(NOW, (one,), (), 3600.0, watched_at=NOW), width=300)
+        for told in (text(one), shell):
+            assert told.count("mute E-11b0bf --off") == 1
+            assert told.count("muted as E-11b0bf") == len(one.folded) - 1
 
 
 def test_jobs_that_wait_are_counted_up_to_a_thousand():

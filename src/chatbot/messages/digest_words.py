@@ -177,7 +177,7 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
         who = f"{who} is on it" if who else "nobody is on it"
         is_calm = one.calm_since is not None
         times = say_times(one)
-        line += [" from " if is_calm or times else " since ", when(one.began_at, until), times]
+        line += [" from " if is_calm or times else " since ", when(one.told_since, until), times]
         if one.calm_since is not None:
             line += [f", {say_calm(one)} ", when(one.calm_since, until), ", still watched"]
         elif is_old(one, until) and not is_told:

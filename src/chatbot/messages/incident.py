@@ -161,7 +161,7 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
 
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:
-    begin, sign, since = incident.began_at, find_sign(incident), say_since(incident)
+    begin, sign, since = incident.told_since, find_sign(incident), say_since(incident)
     line: list[Span | str] = []
     if incident.spells > 1:  # it was not so all the time
         line = ["First ", when(begin, as_of), f", {ago(as_of - begin)}"]
@@ -199,7 +199,8 @@ def tell_folded(incident: Incident, as_of: datetime) -> list[Line]:
     if incident.unlike:
         tasks = say_tasks(incident.unlike)
         lines = [[tasks]] if tasks else []
-        lines.append(_tell_part("One of them", incident.lead, incident, as_of))
+        if not incident.is_one_error:
+            lines.append(_tell_part("One of them", incident.lead, incident, as_of))
     if follow:
         told = "; ".join(_say_within(one, 80) for one in follow)
         lines.append([f"With the same cause: {told}."])

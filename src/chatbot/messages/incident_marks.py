@@ -10,7 +10,7 @@ from chatbot.messages.people import name_quietly
 from chatbot.messages.words import count
 from jobs_maint.actions import MuteGroup, TakeGroup
 from jobs_maint.models import Condition, Incident, IncidentKind
-from jobs_maint.render import list_parts, say_settled
+from jobs_maint.render import find_shared_mute, list_parts, say_settled
 
 __all__ = ["list_free", "tell_marks", "tell_mute", "tell_who"]
 
@@ -37,6 +37,8 @@ def tell_marks(part: Condition, incident: Incident, as_of: datetime) -> Line:
         line += [", nobody is on it (", code(TakeGroup(part.subject).words()), ")"]
     if not part.is_muted:
         return line
+    if name := find_shared_mute(part, incident):
+        return [*line, ", muted as ", code(name)]
     return [*line, ", muted", *_tell_mute(part, incident, as_of), " (", *_tell_end(part), ")"]
 
 

@@ -11,6 +11,7 @@ from chatbot.messages.incident_words import (
     say_end,
     say_kind,
     say_sized,
+    tell_name,
 )
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
@@ -81,7 +82,8 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
         came_back = entry.what == "cause" and _was_over(incident, entry)
         step = _STEPS["back" if came_back else entry.what]
         also = "With the same cause" if has_same_cause(kind, incident) else "Also"
-        return [f"{step.format(named=named, sized=sized, by=entry.by, also=also)}."]
+        told = step.format(named=named, sized=sized, by=entry.by, also=also)
+        return [told, *(tell_name(entry) if entry.what in {"folded", "remains"} else ()), "."]
     return [f"{capital(sized if entry.kind.is_count else named)}."]
 
 

@@ -243,7 +243,7 @@ def has_same_cause(part: Incident | Condition | HistoryEntry, incident: Incident
     return part.kind is not incident.kind
 
 
-def tell_name(part: Condition) -> Line:
+def tell_name(part: Condition | HistoryEntry) -> Line:
     """What tells errors of one task apart, and what one types to ask for them."""
     return [" (", code(part.subject), ")"] if part.kind is IncidentKind.GROUP else []
 

@@ -216,6 +216,12 @@ class Incident:
         return Unlike.sum({str(one.facts["task"]): one.facts["of_task"] for one in parts})
 
     @property
+    def is_one_error(self) -> bool:
+        """Whether the sum is of the error that leads it alone."""
+        several = any(one.kind is IncidentKind.GROUP for one in self.folded)
+        return self.unlike is not None and self.unlike.errors == 1 and not several
+
+    @property
     def standing(self) -> Standing:
         known = self.unlike and self.unlike.standing
         return known if known and known.failed_now is not None else self.lead.standing
@@ -247,6 +253,12 @@ class Incident:
         elif self.kind.is_age and len(begins) < 2 and self.times == 1:
             begins.append(self.seen_at - timedelta(seconds=self.value))
         return min(begins, default=self.since)
+
+    @property
+    def told_since(self) -> datetime:
+        """When it began, as it is told: of a sum, the first error of it that is listed."""
+        parts = (one for one in self.folded if self.unlike and "of_task" in one.facts)
+        return min([self.began_at, *(one.since for one in parts if one.since is not None)])
 
     @property
     def spells(self) -> int:

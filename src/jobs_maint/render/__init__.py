@@ -9,6 +9,7 @@ from jobs_maint.models import Preview
 from jobs_maint.render.audited import say_counts, tell_counts, tell_outcome
 from jobs_maint.render.conditions import (
     count_more,
+    find_shared_mute,
     find_sign,
     is_good,
     is_old,
@@ -78,6 +79,7 @@ __all__ = [
     "count_more",
     "count_noun",
     "find_red",
+    "find_shared_mute",
     "find_sign",
     "format_rate",
     "is_good",

@@ -21,6 +21,7 @@ from jobs_maint.render.verdict import count_noun
 
 __all__ = [
     "count_more",
+    "find_shared_mute",
     "find_sign",
     "is_good",
     "is_old",
@@ -126,7 +127,7 @@ def say_unwatched(kinds: Iterable[IncidentKind]) -> str:
 
 def say_incident(one: Incident, until: datetime) -> str:
     """`I-7, 02:10 to 02:51 UTC: no worker was alive`, as a digest that ends at `until` says it."""
-    begin, ended, times = _clock(one.began_at, until), one.ended_at, say_times(one)
+    begin, ended, times = _clock(one.told_since, until), one.ended_at, say_times(one)
     if one.resolved_at is None or ended is None:
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
         if one.calm_since is not None:
@@ -233,13 +234,21 @@ def list_parts(incident: Incident) -> list[Condition]:
     return sorted(told, key=lambda one: not one.is_live)
 
 
+def find_shared_mute(part: Condition, incident: Incident) -> str:
+    """The name of all errors of its kind, where another part tells that these are muted."""
+    name, parts = str(part.facts.get("muted_as") or ""), list_parts(incident)
+    before = (incident.lead, *(parts[: parts.index(part)] if part in parts else ()))
+    told = {one.subject for one in parts} | {one.facts.get("muted_as") for one in before}
+    return name if name in told else ""
+
+
 def count_more(incident: Incident, most: int) -> int:
     """What is left to tell where `most` parts are told, with errors that no part is about."""
     parts = list_parts(incident)
     more = max(len(parts) - most, 0)
     if incident.unlike:
         told = sum(one.kind is IncidentKind.GROUP for one in (incident.lead, *parts))
-        more += max(incident.unlike.groups - told, 0)
+        more += max(incident.unlike.errors - told, 0)
     return more
 
 

@@ -15,6 +15,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.render.conditions import (
     count_more,
+    find_shared_mute,
     find_sign,
     list_parts,
     list_takers,
@@ -115,7 +116,8 @@ def _show_parts(one: Incident, as_of: datetime, page: Page) -> None:
     if one.unlike:
         if tasks := say_tasks(one.unlike):
             page.line(tasks, indent=2)
-        page.line(f"One of them: {_tell_part(one.lead, one, as_of)}", indent=2)
+        if not one.is_one_error:
+            page.line(f"One of them: {_tell_part(one.lead, one, as_of)}", indent=2)
     for part in list_parts(one)[:MOST_FOLDED]:
         page.line(f"Also: {_tell_part(part, one, as_of)}", indent=2)
     if more := count_more(one, MOST_FOLDED):
@@ -126,9 +128,9 @@ def _say_begin(one: Incident, as_of: datetime) -> Iterator[str]:
     """When it came first, where it was over meanwhile, and when what it misses was heard last."""
     sign = find_sign(one)
     if one.spells > 1:
-        yield f"first {clock(one.began_at, as_of)} UTC, {_lasted(one.began_at, as_of)} ago"
+        yield f"first {clock(one.told_since, as_of)} UTC, {_lasted(one.told_since, as_of)} ago"
     if sign is not None or one.spells < 2:
-        since = sign or one.began_at
+        since = sign or one.told_since
         lasts = f"{clock(since, as_of)} UTC, {_lasted(since, as_of)}"
         yield f"{say_since(one)} {lasts}{say_unheard(one)}"
 
@@ -188,6 +190,8 @@ def _marks(one: Condition, incident: Incident, as_of: datetime) -> str:
     who = f"; taken by {safe_word(str(by))}" if by else ""
     settled = say_settled(one)
     muted = f"; {_say_mute(one, incident, as_of)}" if one.is_muted else ""
+    if name := find_shared_mute(one, incident):
+        muted = f"; muted as {safe_word(name)}"
     return f"{f', {settled}' if settled else ''}{who}{muted}"
 
 

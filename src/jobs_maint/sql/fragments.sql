@@ -335,6 +335,33 @@ LATERAL (
     FROM (SELECT) AS one LEFT JOIN {{the_whole}}
 ) AS said
 
+-- name: wholes (quiet_seconds)
+-- To follow WITH: `wholes`, {{the_whole}} of each kind: with the fingerprints of its groups as `prints`,
+-- the last to fail first, since when these fail without a pause of `quiet_seconds`, how long it had been
+-- `quiet` before, if it was there before, and how many of them failed in the last hour.
+spans AS MATERIALIZED (
+    SELECT whole.name, g.task_name, g.exception_type, g.fingerprints, g.last_at, begin.at AS begun,
+           CASE WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet,
+           max(g.last_at) OVER (PARTITION BY whole.name ORDER BY begin.at, g.name
+                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM jobs_maint_groups g JOIN {{the_whole}}
+    CROSS JOIN LATERAL (SELECT coalesce(g.returned_at, g.first_at) AS at) AS begin
+    WHERE g.fingerprints <> '{}'
+), begun AS (
+    SELECT DISTINCT ON (name) name, begun AS since,
+           coalesce(extract(epoch FROM begun - before)::float8, quiet) AS quiet
+    FROM spans
+    WHERE before IS NULL OR begun - before >= make_interval(secs => %(quiet_seconds)s)
+    ORDER BY name, begun DESC
+), wholes AS MATERIALIZED (
+    SELECT name, task_name, exception_type, since, begun.quiet,
+           count(DISTINCT fingerprints) FILTER (WHERE last_at > now() - interval '1 hour') AS recent,
+           array_agg(print ORDER BY last_at DESC) AS prints
+    FROM begun JOIN spans USING (name) CROSS JOIN unnest(spans.fingerprints) AS print
+    WHERE last_at >= since
+    GROUP BY 1, 2, 3, 4, 5
+)
+
 -- name: the_whole
 -- The row that stands for all groups of the task and exception type of `g`, where they are very many: it
 -- has no fingerprint.

@@ -265,32 +265,37 @@ SELECT g.name, said.taken_by, said.taken_at, said.muted_above, said.muted_as,
        CASE WHEN said.muted_until <> 'infinity' THEN said.muted_until END AS muted_until
 FROM jobs_maint_groups g CROSS JOIN {{said}} WHERE g.name = ANY (%(names)s::text[]);
 
--- name: count_standing (names, queues, most, most_of_all)
+-- name: count_standing (names, queues, most, most_of_all, quiet_seconds)
 -- {{standing}} of the jobs of these groups, in these queues, that failed since each group began or came
 -- back: {{alike}}. No row for a group with `most` failures, nor for the larger ones where all have more
 -- than `most_of_all`. A job that was put back and failed again with another error is not failed with
 -- this one.
-WITH wanted AS MATERIALIZED (
-    SELECT name, task_name, fingerprints, coalesce(returned_at, first_at) AS from_at
-    FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[])
+WITH {{wholes}}, wanted AS MATERIALIZED (
+    SELECT g.name, g.task_name, coalesce(whole.prints, g.fingerprints) AS fingerprints,
+           coalesce(whole.since, g.returned_at, g.first_at) AS from_at
+    FROM jobs_maint_groups g LEFT JOIN wholes AS whole USING (name)
+    WHERE name = ANY (%(names)s::text[])
 ), found AS MATERIALIZED (
-    SELECT wanted.*, newest.job_id, newest.queue_name
-    FROM wanted CROSS JOIN unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
-        SELECT f.job_id, f.queue_name FROM jobs_maint_failures f WHERE {{alike}}
-        ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most)s
+    SELECT wanted.name, wanted.task_name, newest.job_id, newest.queue_name
+    FROM wanted CROSS JOIN LATERAL (
+        SELECT each.* FROM unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
+            SELECT f.job_id, f.queue_name FROM jobs_maint_failures f WHERE {{alike}}
+            ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most)s
+        ) AS each LIMIT %(most)s
     ) AS newest
 ), sized AS (
     SELECT name, count(*) AS failures, sum(count(*)) OVER (ORDER BY count(*), name) AS up_to
     FROM found GROUP BY name
 ), one AS MATERIALIZED (
-    SELECT DISTINCT name, task_name, fingerprints, job_id FROM found JOIN sized USING (name)
+    SELECT DISTINCT name, task_name, job_id FROM found JOIN sized USING (name)
     WHERE failures < %(most)s AND up_to <= %(most_of_all)s
       AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
 )
 SELECT job.name, {{standing}}
 FROM (
     SELECT one.name,
-           CASE WHEN j.status = 'failed' AND (last.fingerprint = ANY (one.fingerprints)) IS NOT TRUE
+           CASE WHEN j.status = 'failed' AND ((one.name, last.fingerprint) IN (
+                    SELECT wanted.name, unnest(wanted.fingerprints) FROM wanted)) IS NOT TRUE
                 THEN 'todo' ELSE j.status END AS status
     FROM one
     LEFT JOIN LATERAL (
@@ -306,19 +311,23 @@ FROM (
 ) AS job
 GROUP BY job.name;
 
--- name: find_standing (names, queues, most)
+-- name: find_standing (names, queues, most, quiet_seconds)
 -- Those of these groups that still have a failed job, in these queues, among their newest `most` failures
 -- each: as in `count_standing`. Of each, the first one found is enough.
+WITH {{wholes}}
 SELECT wanted.name
 FROM (
-    SELECT name, task_name, fingerprints, coalesce(returned_at, first_at) AS from_at
-    FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[])
+    SELECT g.name, g.task_name, coalesce(whole.prints, g.fingerprints) AS fingerprints,
+           coalesce(whole.since, g.returned_at, g.first_at) AS from_at
+    FROM jobs_maint_groups g LEFT JOIN wholes AS whole USING (name)
+    WHERE name = ANY (%(names)s::text[])
 ) AS wanted
 WHERE EXISTS (
-    SELECT FROM unnest(wanted.fingerprints) AS one (fingerprint)
-    CROSS JOIN LATERAL (
-        SELECT f.job_id, f.queue_name FROM jobs_maint_failures f WHERE {{alike}}
-        ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most)s
+    SELECT FROM (
+        SELECT each.* FROM unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
+            SELECT f.job_id, f.queue_name FROM jobs_maint_failures f WHERE {{alike}}
+            ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most)s
+        ) AS each LIMIT %(most)s
     ) AS newest
     CROSS JOIN LATERAL (
         SELECT FROM procrastinate_jobs

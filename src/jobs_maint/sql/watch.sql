@@ -126,10 +126,11 @@ ON CONFLICT (quarter) DO UPDATE SET failed = excluded.failed;
 -- name: drop_rates (until)
 DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 
--- name: list_groups (least, most, most_failures, most_of_a_task)
+-- name: list_groups (least, most, most_failures, most_of_a_task, alike, quiet_seconds)
 -- Groups of errors that are new or came back within a day, with so many failures in the last hour; and
 -- first those that are an open incident, however many they have. Others that are muted, alone or with
--- all groups of their kind, are left out.
+-- all groups of their kind, are left out. Where more than `alike` of a kind failed in the last hour, and
+-- the kind is new or came back within a day, they are one ({{wholes}}), until that is no incident any more.
 -- The oldest first, so that the same ones are told in each pass, `most_of_a_task` of each task; those
 -- whose jobs are all dealt with take no place from others. Each is counted by itself, so that none hides behind a storm of another:
 -- {{alike}}. `at_least`: so many that no more were counted. `last`: of the newest failure when it was,
@@ -143,13 +144,24 @@ WITH told AS MATERIALIZED (
         FROM jobs_maint_incidents, jsonb_array_elements(folded) AS part
         WHERE state = 'open' AND part ->> 'kind' = 'group' AND part ->> 'over_at' IS NULL
     ) AS one GROUP BY name
+), {{wholes}}, as_one AS MATERIALIZED (
+    SELECT wholes.* FROM wholes LEFT JOIN told USING (name)
+    WHERE told.name IS NOT NULL OR (recent > %(alike)s AND since > now() - interval '1 day')
 ), known AS MATERIALIZED (
-    SELECT g.*, told.name IS NOT NULL AS told, coalesce(told.settled, false) AS settled,
-           coalesce(g.returned_at, g.first_at) AS since, now() - interval '1 hour' AS from_at
-    FROM jobs_maint_groups g LEFT JOIN told USING (name)
-    WHERE told.name IS NOT NULL
-       OR (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
-           AND g.last_at > now() - interval '1 hour' AND g.failures >= %(least)s)
+    SELECT g.*, coalesce(whole.prints, g.fingerprints) AS prints,
+           told.name IS NOT NULL AS told, coalesce(told.settled, false) AS settled,
+           coalesce(whole.since, g.returned_at, g.first_at) AS since,
+           CASE WHEN whole.name IS NOT NULL THEN whole.quiet
+                WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet,
+           now() - interval '1 hour' AS from_at
+    FROM jobs_maint_groups g LEFT JOIN told USING (name) LEFT JOIN as_one AS whole USING (name)
+    WHERE (g.fingerprints <> '{}' OR whole.name IS NOT NULL) AND (
+        told.name IS NOT NULL
+        OR (coalesce(whole.since, g.returned_at, g.first_at) > now() - interval '1 day'
+            AND g.last_at > now() - interval '1 hour' AND g.failures >= %(least)s
+            AND (whole.name IS NOT NULL OR NOT EXISTS (
+                SELECT FROM as_one WHERE as_one.task_name = g.task_name
+                AND as_one.exception_type IS NOT DISTINCT FROM g.exception_type))))
 ), recent AS MATERIALIZED (
     SELECT g.*, said.taken_by AS by, said.taken_at AS by_at, said.muted_until AS until,
            said.muted_above AS above
@@ -160,33 +172,41 @@ WITH told AS MATERIALIZED (
             PARTITION BY task_name, settled ORDER BY NOT told, since, name) AS place
         FROM recent AS wanted
         WHERE told OR %(least)s <= (
-            SELECT count(*) FROM unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
-                SELECT FROM jobs_maint_failures f WHERE {{alike}}
-                ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(least)s
+            SELECT count(*) FROM (
+                SELECT FROM unnest(wanted.prints) AS one (fingerprint) CROSS JOIN LATERAL (
+                    SELECT FROM jobs_maint_failures f WHERE {{alike}}
+                    ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(least)s
+                ) AS each LIMIT %(least)s
             ) AS first)
     ) AS enough
     WHERE told OR place <= %(most_of_a_task)s
     ORDER BY NOT told, settled, place, since, name
     LIMIT %(most)s::bigint + (SELECT least(count(*), 2 * %(most)s::bigint) FROM told WHERE settled)
 ), counted AS (
-    SELECT wanted.name, part.queue_name, sum(part.failures)::bigint AS failures,
-           max(ARRAY[extract(epoch FROM part.last_at), newest.job_id, newest.id]) AS last
-    FROM wanted CROSS JOIN unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
-        SELECT queue_name, count(*) AS failures, max(failed_at) AS last_at FROM (
-            SELECT f.queue_name, f.failed_at FROM jobs_maint_failures f WHERE {{alike}}
-            ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most_failures)s
-        ) AS newest GROUP BY 1
+    SELECT wanted.name, part.queue_name, part.failures,
+           ARRAY[extract(epoch FROM part.last_at), newest.job_id, newest.id] AS last
+    FROM wanted CROSS JOIN LATERAL (
+        SELECT queue_name, sum(failures)::bigint AS failures, max(last_at) AS last_at,
+               (array_agg(fingerprint ORDER BY last_at DESC))[1] AS fingerprint
+        FROM (
+            SELECT queue_name, fingerprint, count(*) AS failures, max(failed_at) AS last_at FROM (
+                SELECT each.* FROM unnest(wanted.prints) AS one (fingerprint) CROSS JOIN LATERAL (
+                    SELECT f.queue_name, f.fingerprint, f.failed_at FROM jobs_maint_failures f
+                    WHERE {{alike}}
+                    ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most_failures)s
+                ) AS each LIMIT %(most_failures)s
+            ) AS newest GROUP BY 1, 2
+        ) AS print GROUP BY 1
     ) AS part
     CROSS JOIN LATERAL (
         SELECT f.job_id, f.id FROM jobs_maint_failures f
         WHERE NOT f.will_retry AND f.kind <> 'aborted' AND f.task_name = wanted.task_name
           AND f.queue_name = part.queue_name
-          AND f.fingerprint = one.fingerprint AND f.failed_at = part.last_at
+          AND f.fingerprint = part.fingerprint AND f.failed_at = part.last_at
         ORDER BY f.job_id DESC, f.id DESC LIMIT 1
     ) AS newest
-    GROUP BY 1, 2
 ), summed AS (
-    SELECT name, least(sum(failures), %(most_failures)s)::bigint AS failures, max(last) AS last,
+    SELECT name, sum(failures)::bigint AS failures, max(last) AS last,
            jsonb_object_agg(queue_name, jsonb_build_object(
                'failures', failures, 'job_id', last[2]::bigint)) AS by_queue
     FROM counted GROUP BY 1
@@ -198,7 +218,7 @@ SELECT wanted.name, wanted.told, wanted.task_name AS task, wanted.queues, wanted
        coalesce(summed.by_queue, '{}') AS by_queue,
        coalesce(summed.failures >= %(most_failures)s, false) AS at_least,
        wanted.since, summed.last[2]::bigint AS job_id,
-       CASE WHEN wanted.returned_at IS NOT NULL THEN wanted.quiet_seconds END AS quiet_seconds,
+       wanted.quiet AS quiet_seconds,
        wanted.by AS taken_by, wanted.by_at AS taken_at, wanted.above AS muted_above,
        CASE WHEN wanted.until <> 'infinity' THEN wanted.until END AS muted_until
 FROM wanted LEFT JOIN summed USING (name)

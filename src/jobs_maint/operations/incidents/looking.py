@@ -13,7 +13,7 @@ from jobs_maint.actions import Limits
 from jobs_maint.call import describe_error
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import MOST_FAILURES, MOST_LISTED, IncidentKind, Standing
-from jobs_maint.operations.failures.states import MOST_OF_A_KIND
+from jobs_maint.operations.failures.states import MOST_OF_A_KIND, QUIET
 from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.incidents import measured as m
 from jobs_maint.operations.incidents.judging import find_limit
@@ -184,7 +184,8 @@ async def look_at_groups(conn: Conn, limits: Limits) -> Found:
     most = max(MOST_FAILURES, limits.group)
     params = {
         "least": limits.group, "most": MOST_GROUPS, "most_failures": most,
-        "most_of_a_task": MOST_LISTED,
+        "most_of_a_task": MOST_LISTED, "alike": MOST_OF_A_KIND,
+        "quiet_seconds": QUIET.total_seconds(),
     }  # fmt: skip
     async with in_index_order(conn):
         rows = await fetch_all(conn, load_queries("watch")["list_groups"], params)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import Condition, Incident, IncidentKind
+from jobs_maint.operations.failures.states import QUIET
 from jobs_maint.operations.incidents.judging import MARKS, list_marks
 from jobs_maint.operations.session import in_index_order
 from jobs_maint.sql import load_queries
@@ -69,7 +70,10 @@ async def count_standing(
     if not names:
         return {}
     queries = load_queries("groups")
-    asked = {"names": sorted(names), "queues": queues, "most": MOST_FAILURES}
+    asked = {
+        "names": sorted(names), "queues": queues, "most": MOST_FAILURES,
+        "quiet_seconds": QUIET.total_seconds(),
+    }  # fmt: skip
     async with in_index_order(conn):
         few = {**asked, "most_of_all": MOST_OF_ALL}
         rows = list(await fetch_all(conn, queries["count_standing"], few))
