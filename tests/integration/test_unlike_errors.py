@@ -193,6 +193,24 @@ async def test_such_messages_are_one_part_which_is_counted_taken_and_muted_as_on
         assert text.count(f"mute {whole} --off") == 1
 
 
+async def test_where_one_message_led_before_they_were_many_what_is_said_of_all_is_told_once(
+    pool, deploy
+):
+    await deploy("app.webhook", 30, 1, types=False)
+    before, *_ = await tell(pool)
+    await deploy("app.webhook", 1_140, 60, types=False)
+    await tell(pool)
+    whole = name_kind("app.webhook", "app.Error0")
+    await perform(pool, ANA, TakeGroup(whole))
+    await perform(pool, ANA, MuteGroup(whole, timedelta(hours=2)))
+    one, message, shell = await tell(pool)
+    assert (one.key, [part.subject for part in one.folded]) == (before.key, [whole])
+    for text in (message, shell):
+        assert text.count(f"mute {whole} --off") == 1
+    acts = [step.what for step in one.history]
+    assert (acts.count("taken"), acts.count("muted")) == (1, 1)
+
+
 async def test_a_kind_that_goes_on_as_before_is_no_news_however_many_new_messages_it_has(
     pool, conn, deploy
 ):

@@ -236,10 +236,12 @@ def list_parts(incident: Incident) -> list[Condition]:
 
 def find_shared_mute(part: Condition, incident: Incident) -> str:
     """The name of all errors of its kind, where another part tells that these are muted."""
-    name, parts = str(part.facts.get("muted_as") or ""), list_parts(incident)
-    before = (incident.lead, *(parts[: parts.index(part)] if part in parts else ()))
+    name, lead, parts = part.facts.get("muted_as"), incident.lead, list_parts(incident)
+    if name is None:  # it may be the whole itself
+        return part.subject if lead.facts.get("muted_as") == part.subject else ""
+    before = (lead, *(parts[: parts.index(part)] if part in parts else ()))
     told = {one.subject for one in parts} | {one.facts.get("muted_as") for one in before}
-    return name if name in told else ""
+    return str(name) if name in told else ""
 
 
 def count_more(incident: Incident, most: int) -> int:

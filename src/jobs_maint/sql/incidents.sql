@@ -120,7 +120,8 @@ WHERE i.state = 'open' AND i.kind = 'group' AND i.subject = g.name AND (
         AND EXISTS (SELECT FROM (SELECT) AS one JOIN {{the_whole}} WHERE whole.name = %(name)s)));
 
 -- name: note_part_of_incident (name, what, by, whom)
--- Where the group is a part of an incident that something else leads, that is a step of it, too.
+-- Where the group is a part of an incident that something else leads, that is a step of it, too; not where
+-- it was just said of what leads it.
 UPDATE jobs_maint_incidents i
 SET history = i.history || jsonb_build_array(jsonb_build_object(
         'at', clock_timestamp(), 'what', %(what)s::text, 'kind', 'group', 'subject', %(name)s::text,
@@ -129,7 +130,9 @@ SET history = i.history || jsonb_build_array(jsonb_build_object(
 FROM (
     SELECT id, jsonb_array_elements(folded) AS one FROM jobs_maint_incidents WHERE state = 'open'
 ) AS part
-WHERE part.id = i.id AND part.one ->> 'kind' = 'group' AND part.one ->> 'subject' = %(name)s;
+WHERE part.id = i.id AND part.one ->> 'kind' = 'group' AND part.one ->> 'subject' = %(name)s
+  AND NOT ((i.history -> -1 ->> 'at')::timestamptz > now() AND i.history -> -1 ->> 'what' = %(what)s
+           AND i.history -> -1 ->> 'by' = %(by)s);
 
 -- name: hold_incident (incident_id, key, channel, instead_of, gone)
 -- Only in the place of the message that was looked for and is not there.
