@@ -339,6 +339,29 @@ async def test_two_people_who_each_put_back_a_part_are_both_told(pool, conn):
         shown = as_text(now(slack, after))
         assert f"2 of 3 put back by @{OPERATOR}" in shown
         assert f" · 1 of 3 put back by @{ADMIN}" in shown
+        assert find_buttons(now(slack, after)) == []
+
+
+async def test_what_one_who_reaches_a_part_leaves_keeps_its_button(pool, conn):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name)"
+        " SELECT unnest(ARRAY['web', 'web', 'mail', 'mail']), 'app.send'"
+    )
+    roles = {**ROLES, "operator": {"users": [OPERATOR], "queues": ["mail"]}}
+    async with open_bot(pool, settings={"roles": json.dumps(roles)}) as (slack, bot):
+        [preview] = await ask(slack, bot, ADMIN, OPS, "/jobs cancel --all --task send")
+        await click(slack, bot, ADMIN, preview, "Cancel 4 jobs")
+        after = now(slack, preview)
+        [mine] = await click(slack, bot, OPERATOR, after, "Put 4 jobs back")
+        await click(slack, bot, OPERATOR, mine, "Put 2 jobs back")
+        assert f"2 put back by @{OPERATOR}" in as_text(now(slack, after))
+        assert find_buttons(now(slack, after)) == ["Put 2 jobs back"]
+        [rest] = await click(slack, bot, ADMIN, now(slack, after), "Put 2 jobs back")
+        await click(slack, bot, ADMIN, rest, "Put 2 jobs back")
+        assert await count(conn, "todo") == 4
+        assert find_buttons(now(slack, after)) == []
+        assert as_text(now(slack, after)).count(f"2 put back by @{OPERATOR}") == 1
+        assert f"2 put back by @{ADMIN}" in as_text(now(slack, after))
 
 
 async def test_a_purge_shows_what_it_deletes_and_deletes_it(pool, conn, make_job):

@@ -7,8 +7,11 @@ import pytest
 
 from chatbot.messages.aftermath import render_job_after
 from chatbot.messages.late import render_lost
-from chatbot.messages.marking import mark_done, tell_who, tell_who_ran
+from chatbot.messages.marking import Mark, mark_done, tell_who, tell_who_ran
 from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import Button
+from chatbot.messages.parts import buttons as buttons_of
 from chatbot.messages.progress import KEPT, Progress, render_broken, render_progress
 from chatbot.messages.purge import render_purge
 from jobs_maint.actions import BulkVerb, PreviewBulk
@@ -25,6 +28,7 @@ from jobs_maint.models import (
 from local_slack.blocks import check_blocks
 from local_slack.text import render_blocks
 
+WHO = (["Retried"],)
 NOW = datetime(2026, 3, 12, 3, 24, tzinfo=UTC)
 LOCK = SkipGroup(
     "queueing_lock_taken", "job 5 has the same queueing lock (x)", 2, (4713, 4720)
@@ -542,13 +546,13 @@ def test_one_retried_job_says_how_it_ended(found, says, labels):
 def test_a_button_that_was_used_says_by_whom_and_the_others_stay():
     message = bulk(replace(CANCEL, remain=7))
     words = buttons(message)["Put 35 jobs back"]
-    who = tell_who("retry", "U0BOB", NOW, put_back=True)
+    who = Mark((tell_who("retry", "U0BOB", NOW, put_back=True),))
     marked = mark_done(message, {words: who})
     assert list(buttons(marked)) == ["Preview the rest"]
     assert "Put back by @U0BOB 03:24 UTC" in lines(marked)
     assert marked.text.endswith("Put back by <@U0BOB> 03:24 UTC")
     assert mark_done(marked, {words: who}) is marked
-    both = mark_done(message, {words: who, CANCEL.words: tell_who("cancel", "U0ANA", NOW)})
+    both = mark_done(message, {words: who, CANCEL.words: Mark((tell_who("cancel", "U0ANA", NOW),))})
     assert buttons(both) == {}
     assert {"Put back by @U0BOB 03:24 UTC", "Cancelled by @U0ANA 03:24 UTC"} <= set(lines(both))
     full = replace(message, blocks=[*message.blocks, *({"type": "divider"} for _ in range(47))])
@@ -569,6 +573,28 @@ def test_a_button_that_put_back_a_part_of_all_says_how_many(ran, says):
     report = replace(RETRY, **{"stopped": False, **ran})
     line = tell_who_ran(report, "U0ADA", NOW, put_back=True)
     assert "".join(getattr(one, "text", one) for one in line) == says
+
+
+@pytest.mark.parametrize(
+    ("mark", "label", "stays"),
+    [
+        (Mark(WHO, 2, None), "Put 4 jobs back", "Put 2 jobs back"),
+        (Mark(WHO, 3, None), "Put 4 jobs back", "Put 1 job back"),
+        (Mark(WHO, 4, None), "Put 4 jobs back", None),
+        (Mark(WHO, 6, None), "Preview retry of 1,006", "Preview retry of 1,000"),
+        (Mark(WHO, 2, 1), "Retry 3 jobs", "Retry 1 job"),
+        (Mark(WHO, 2, 0), "Put 4 jobs back", None),
+        (Mark(WHO, 2, None), "Put them back", "Put the rest back"),
+        (
+            Mark(WHO, 2, None),
+            "Preview retry of all of E-7c2a",
+            "Preview retry of the rest of E-7c2a",
+        ),
+    ],
+)
+def test_a_button_stays_for_what_was_not_done(mark, label, stays):
+    message = pack([buttons_of(Button(label, "retry --all"))])
+    assert list(buttons(mark_done(message, {"retry --all": mark}))) == ([stays] if stays else [])
 
 
 @pytest.mark.parametrize(

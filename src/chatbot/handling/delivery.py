@@ -11,9 +11,10 @@ from chatbot.handling.follow_ups import Followed, FollowUps
 from chatbot.handling.origins import Origins
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, add_note
+from chatbot.messages.marking import Mark
 from chatbot.messages.message import without_buttons
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Line, Span, channel, code, paragraph
+from chatbot.messages.parts import Span, channel, code, paragraph
 from chatbot.messages.people import name_actor
 from chatbot.messages.words import escape, sentence
 from chatbot.settings.bot import ChatbotSettings
@@ -42,8 +43,8 @@ class Answer:
     """Of an act that is kept until it was told."""
     followed: Followed | None = None
     """What became of the act is told later."""
-    used: tuple[str, Line] | None = None
-    """Words that need no button any more, and what stands there instead."""
+    used: tuple[str, Mark] | None = None
+    """Words whose button was used, and what stands there now."""
     undone: str | None = None
     """Words whose button stands again where it was used: they, or these with an option."""
     instead: Message | None = None

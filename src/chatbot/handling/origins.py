@@ -1,4 +1,4 @@
-"""The messages whose buttons led to an act: once it is done, they say by whom.
+"""The messages whose buttons led to an act: once it is done, they say by whom, and what is left.
 
 Kept in memory, for the last of the messages that were clicked in this process: only a click brings
 a message along. Another replica, or this one after a restart, leaves the buttons as they are.
@@ -19,9 +19,8 @@ from weakref import WeakValueDictionary
 from chatbot.access.directory import Directory
 from chatbot.handling.targets import find_target
 from chatbot.inbound.slack_request import SlackRequest
-from chatbot.messages.marking import join, mark_done
+from chatbot.messages.marking import Mark, find_labels, mark_done
 from chatbot.messages.message import Message
-from chatbot.messages.parts import Line
 from chatbot.slack.editing import Editing
 from jobs_maint.errors import JobsMaintError
 
@@ -30,8 +29,6 @@ __all__ = ["Origins"]
 log = logging.getLogger(__name__)
 
 MOST = 100
-MOST_MARKS = 3
-"""In the place of one button."""
 
 
 @dataclass(slots=True)
@@ -41,7 +38,7 @@ class _Seen:
     request: SlackRequest
     message: Message
     original: Message
-    marks: dict[str, list[Line]] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
 
 
 class Origins:
@@ -61,11 +58,16 @@ class Origins:
             return
         blocks = [dict(block) for block in request.message.get("blocks") or ()]
         message = Message(str(request.message.get("text") or ""), blocks)
-        self._seen[place] = _Seen(request, message, message)
-        if before is not None:
-            self._seen[place].marks = before.marks
-            if before.marks:
-                self._seen[place].original = before.original
+        self._seen[place] = seen = _Seen(request, message, message)
+        if before is not None and before.marks:
+            seen.original = before.original
+            for words, mark in before.marks.items():
+                labels = find_labels(message, words)
+                if labels and labels != find_labels(before.message, words):
+                    # It was clicked with this mark in it, and a button for the rest.
+                    seen.original = mark_done(seen.original, {words: mark})
+                else:
+                    seen.marks[words] = mark
         if len(self._seen) > MOST:
             self._seen.popitem(last=False)
 
@@ -95,16 +97,15 @@ class Origins:
                 found = (await self._show(place) and place[0] == channel) or found
         return found
 
-    async def tell_done(self, channel: str, words: str, who: Line, *, add: bool = False) -> None:
-        """Put `who` in the place of every button of the channel that runs these words.
+    async def tell_done(self, channel: str, words: str, mark: Mark, *, add: bool = False) -> None:
+        """Put the mark to every button of the channel that runs these words.
 
         `add`: after who ran them before, as several people may have done a part each.
         """
         for place, seen in list(self._seen.items()):
-            if place[0] != channel or mark_done(seen.message, {words: who}) is seen.message:
+            if place[0] != channel or not find_labels(seen.message, words):
                 continue
-            before = seen.marks.get(words, []) if add else []
-            seen.marks[words] = [*before, who][-MOST_MARKS:]
+            seen.marks[words] = mark.after(seen.marks.get(words) if add else None)
             await self._show(place)
 
     async def _show(self, place: tuple[str, str]) -> bool:
@@ -114,8 +115,7 @@ class Origins:
                 if (seen := self._seen.get(place)) is None:
                     return False
                 target = await find_target(self._directory, seen.request)
-                marks = {run: join(told) for run, told in seen.marks.items()}
-                await self._editing.finish(target, mark_done(seen.message, marks))
+                await self._editing.finish(target, mark_done(seen.message, seen.marks))
         except JobsMaintError as exc:
             log.info("chatbot.origin_not_marked channel=%s ts=%s reason=%s", *place, exc)
             return False

@@ -21,16 +21,18 @@ from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message
 from chatbot.messages.act_words import read_asked
 from chatbot.messages.errors import render_note
-from chatbot.messages.marking import tell_who_ran
+from chatbot.messages.marking import Mark, tell_who_ran
 from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
 from chatbot.messages.purge import render_purge
 from chatbot.slack.errors import SlackUnavailable
 from jobs_maint.actions import (
+    ALL_QUEUES,
     Action,
     CloseRun,
     ConfirmSelection,
     DropSelection,
     FollowJobs,
+    Role,
     StopRun,
 )
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted, SelectionExpired
@@ -91,7 +93,7 @@ class Acts:
             raise
         await self._tell(request, running, self._render(report, request))
         if isinstance(report, BulkReport) and report.done:
-            await self._tell_later(request, running, report)
+            await self._tell_later(request, running, report, known)
         return None
 
     async def _explain_unbegun(
@@ -109,7 +111,7 @@ class Acts:
         raise exc
 
     async def _tell_later(
-        self, request: SlackRequest, running: RunningAct, report: BulkReport
+        self, request: SlackRequest, running: RunningAct, report: BulkReport, known: KnownActor
     ) -> None:
         """Also where the act came from, and once more when it is known what became of it."""
         services = self._services
@@ -124,7 +126,11 @@ class Acts:
             services.follow_ups.add(followed, tell)
         back = report.verb == "retry" and read_asked(report.words).puts_back
         who = tell_who_ran(report, services.name_asker(request), datetime.now(UTC), put_back=back)
-        await services.origins.tell_done(request.channel, report.words, who, add=True)
+        # Who reaches some queues only was not shown the others that the button names.
+        whole = known.actor.scope(Role.OPERATOR) == ALL_QUEUES
+        left = report.requested - report.done + report.remain if whole else None
+        mark = Mark((who,), report.done, left)
+        await services.origins.tell_done(request.channel, report.words, mark, add=True)
 
     async def _tell(self, request: SlackRequest, running: RunningAct, message: Message) -> None:
         """Show the outcome in both places; if one fails, the other still gets it.

@@ -11,7 +11,7 @@ from chatbot.handling.follow_ups import Followed
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages.aftermath import render_job_after
 from chatbot.messages.group import say_done
-from chatbot.messages.marking import tell_who
+from chatbot.messages.marking import Mark, tell_part, tell_who
 from chatbot.messages.parts import Line, when
 from chatbot.messages.people import name_actor, tell_taken_off
 from jobs_maint.actions import Action, FollowJobs, RetryJobs
@@ -51,16 +51,16 @@ def add_what_follows(
         stale = request.clicked and request.private and isinstance(result, IncidentReport)
         # The message whose button it was says it to everybody, as does that of the incident.
         private = answer.private or request.ts is not None or stale
-        return replace(
-            answer, used=(action.words(), said), private=private, replaces=stale, wakes=True
-        )
+        used = action.words(), Mark((said,))
+        return replace(answer, used=used, private=private, replaces=stale, wakes=True)
     if not isinstance(result, ActReport | RescueReport):
         return answer
     done = [item for item in result.items if item.outcome is ItemOutcome.DONE]
     if not done:
         return answer
-    who = tell_who(action.word, by, datetime.now(UTC))
-    answer = replace(answer, used=(action.words(), who))
+    who = tell_part(tell_who(action.word, by, datetime.now(UTC)), len(done), len(result.items))
+    mark = Mark((who,), len(done), len(result.items) - len(done))
+    answer = replace(answer, used=(action.words(), mark))
     back = "put back" if isinstance(result, RescueReport) else "retried"
     is_back = isinstance(action, RetryJobs) or done[0].code == "put_back"
     if not is_back or len(done) > 1:

@@ -1,19 +1,47 @@
-"""A message whose button was used: in the button's place stands who used it."""
+"""A message whose button was used: there stands who used it, and the button only for the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chatbot.messages.message import Block, Message
 from chatbot.messages.packer import MOST_BLOCKS
 from chatbot.messages.parts import Line, context, when
 from chatbot.messages.people import name_actor
+from chatbot.messages.words import count
 from jobs_maint.models import BulkReport
 from jobs_maint.verbs import find_verb
 
-__all__ = ["join", "mark_done", "tell_who", "tell_who_ran"]
+__all__ = ["Mark", "find_labels", "mark_done", "tell_part", "tell_who", "tell_who_ran"]
+
+MOST_TOLD = 3
+"""In the place of one button."""
+
+_NUMBER = re.compile(r"(Put |Retry |Preview retry of )(\d[\d,]*)( jobs?\b)?")
+_REST = {"Put them back": "Put the rest back", "Preview retry": "Preview the rest"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Who ran the words of a button, and how many jobs were `done` by that.
+
+    `left`: how many of those that the button names can be left; None: not known to who ran it.
+    """
+
+    told: tuple[Line, ...]
+    done: int = 0
+    left: int | None = 0
+
+    def after(self, before: Mark | None) -> Mark:
+        """This one beside what others had done before."""
+        if before is None:
+            return self
+        return replace(
+            self, told=(*before.told, *self.told)[-MOST_TOLD:], done=before.done + self.done
+        )
 
 
 def tell_who(verb: str, by: str, at: datetime, *, put_back: bool = False) -> Line:
@@ -23,23 +51,25 @@ def tell_who(verb: str, by: str, at: datetime, *, put_back: bool = False) -> Lin
 
 
 def tell_who_ran(report: BulkReport, by: str, at: datetime, *, put_back: bool = False) -> Line:
-    """`50,000 put back by @ana 14:02`: of several jobs how many, as more may be left."""
+    """`50,000 put back by @ana 14:02`."""
     line = tell_who(report.verb, by, at, put_back=put_back)
-    if report.done == report.requested == 1:
+    told = tell_part(line, report.done, report.requested)
+    return [*told, ", then stopped" * report.stopped]
+
+
+def tell_part(line: Line, done: int, requested: int) -> Line:
+    """`2 of 3 retried by @ana 14:02`: of several jobs how many, as more may be left."""
+    if done == requested == 1:
         return line
-    of_all = f" of {report.requested:,}" if report.done < report.requested else ""
-    number = f"{report.done:,}{of_all} {str(line[0]).lower()}"
-    return [number, *line[1:], ", then stopped" * report.stopped]
+    of_all = f" of {requested:,}" if done < requested else ""
+    return [f"{done:,}{of_all} {str(line[0]).lower()}", *line[1:]]
 
 
-def join(lines: Sequence[Line]) -> Line:
-    return [span for i, line in enumerate(lines) for span in ([" · "] if i else []) + [*line]]
+def mark_done(message: Message, marks: Mapping[str, Mark]) -> Message:
+    """Who ran the words of a button stands there; the same message where there is no such button.
 
-
-def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:
-    """Each button that runs one of the words is replaced; the same message where there is none.
-
-    The other buttons of its row stay, as long as there is room for both.
+    A button of which all was done goes, else it is left for the rest. The other buttons of its row
+    stay, as long as there is room for both.
     """
     blocks: list[Block] = []
     told: list[str] = []
@@ -49,10 +79,10 @@ def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:
             blocks.append(block)
             continue
         for words in dict.fromkeys(used):
-            note = context(marks[words])
+            note = context(_join(marks[words].told))
             told.append(note.text)
             blocks += note.blocks
-        left = [element for element in block["elements"] if not _runs(element, marks)]
+        left = [rest for element in block["elements"] if (rest := _leave(element, marks))]
         if left and len(message.blocks) + len(told) <= MOST_BLOCKS + 3:
             blocks.append({**block, "elements": left})
     if not told:
@@ -61,6 +91,37 @@ def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:
     return replace(message, text=text, blocks=blocks)
 
 
-def _runs(element: Block, marks: Mapping[str, Line]) -> bool:
+def find_labels(message: Message, words: str) -> list[str]:
+    """Of the buttons that run these words."""
+    return [
+        str(element["text"]["text"])
+        for block in message.blocks
+        for element in block.get("elements", ())
+        if _runs(element, (words,))
+    ]
+
+
+def _leave(button: Block, marks: Mapping[str, Mark]) -> Block | None:
+    """The button as it is; one that was used with the number that is left, if any is."""
+    if not _runs(button, marks):
+        return button
+    mark = marks[button["value"]]
+    label, left = str(button["text"]["text"]), mark.left
+    if named := _NUMBER.match(label):
+        rest = max(int(named[2].replace(",", "")) - mark.done, 0)
+        left = rest if left is None else min(rest, left)
+        number = count(left, "job") if named[3] else f"{left:,}"
+        label = f"{named[1]}{number}{label[named.end() :]}"
+    if left == 0:
+        return None
+    label = _REST.get(label, label.replace(" of all of ", " of the rest of "))
+    return {**button, "text": {**button["text"], "text": label}}
+
+
+def _join(lines: Sequence[Line]) -> Line:
+    return [span for i, line in enumerate(lines) for span in ([" · "] if i else []) + [*line]]
+
+
+def _runs(element: Block, words: Container[str]) -> bool:
     name = str(element.get("action_id", ""))
-    return name.startswith("jobs_run:") and element.get("value") in marks
+    return name.startswith("jobs_run:") and element.get("value") in words

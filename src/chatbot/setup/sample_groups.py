@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from chatbot.messages import Message
 from chatbot.messages.group import say_done
-from chatbot.messages.marking import mark_done
+from chatbot.messages.marking import Mark, mark_done
 from chatbot.messages.result import render_result
 from chatbot.setup.sample_reports import GROUPS, NOW, ago
 from jobs_maint.actions import TakeGroup
@@ -46,7 +46,7 @@ def messages_of_groups() -> Iterator[tuple[str, str, bool, Message]]:
     known = shown("errors: known", "errors --since 1h", _known())
     yield known
     words = TakeGroup(BACK.name or "").words()
-    used = mark_done(known[3], {words: say_done(_taken(), "U0ANA", NOW) or ()})
+    used = mark_done(known[3], {words: Mark((say_done(_taken(), "U0ANA", NOW) or (),))})
     yield "errors: one of them taken", known[1], False, used
     yield shown("take", words, _taken())
     dropped = replace(_taken(), done="dropped", taken_by=None, taken_at=None)

@@ -8,7 +8,7 @@ from typing import Any
 
 from chatbot import messages as replies
 from chatbot.messages import Message
-from chatbot.messages.marking import mark_done, tell_who_ran
+from chatbot.messages.marking import Mark, mark_done, tell_who_ran
 from chatbot.messages.result import render_result
 from chatbot.setup import sample_reports as reports
 from chatbot.setup.sample_acts import messages_of_acts
@@ -76,7 +76,7 @@ def all_messages() -> Iterator[tuple[str, str, bool, Message]]:
     yield shown("failed: several errors", "/jobs failed --since 1h", reports.failed_differently())
     title, _, private, message = shown("failed: one of them used", "", reports.failed_differently())
     [row] = [b["elements"] for b in message.blocks if "Preview retry of 4'" in str(b)]
-    used = mark_done(message, {row[0]["value"]: tell_who_ran(RAN, "U0ANA", NOW)})
+    used = mark_done(message, {row[0]["value"]: Mark((tell_who_ran(RAN, "U0ANA", NOW),))})
     yield title, "/jobs failed --since 1h", private, used
     books = {"*webhook*": "https://wiki.example.com/webhooks"}
     linked = render_result(reports.failed(), COMMAND, by="U0ANA", runbooks=books)
