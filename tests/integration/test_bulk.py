@@ -225,6 +225,12 @@ async def test_an_undo_says_what_became_of_the_jobs_that_it_leaves_out(pool, mak
     only_email = dataclasses.replace(ANA, grants=(Grant(Role.ADMIN, ("email",)),))
     narrow = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(**undo)), only_email)
     assert [skip.count for skip in narrow.left_out] == [2, 1], "those of her queues"
+    only_web = dataclasses.replace(ANA, grants=(Grant(Role.ADMIN, ("web",)),))
+    other = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(**undo)), only_web)
+    assert [(skip.reason, skip.count, skip.sample) for skip in other.left_out] == [
+        ("already waiting", 1, (hers,)), ("outside your grant (web)", 3, ()),
+        ("not found", 1, (jobs[5],)),
+    ]  # fmt: skip
     assert (await preview(pool, queue="email", **undo)).left_out == (), "only some were asked for"
     back = await confirm(pool, shown)
     assert [skip.count for skip in back.left_out] == [3, 1]

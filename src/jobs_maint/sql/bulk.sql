@@ -48,10 +48,14 @@ SELECT *, count(*) OVER () AS matching FROM found ORDER BY id LIMIT %(limit)s;
 -- The jobs that a request changed.
 {{request_jobs}};
 
--- name: list_left_out (ids, queues, ours, request)
+-- name: list_left_out (ids, queues, ours, request, statuses)
 -- As what jobs that were named, or that a request changed, are not part of a set: their status, `own`,
--- or `outside` of the reach, of which no more is told.
-SELECT CASE WHEN NOT coalesce(queue_name LIKE ANY (%(queues)s::text[]), true) THEN 'outside'
+-- or `outside` of the reach, of which no more is told. Of a request those out of reach that are no part
+-- of it anyway are `elsewhere`.
+SELECT CASE WHEN NOT coalesce(queue_name LIKE ANY (%(queues)s::text[]), true)
+            THEN CASE WHEN %(request)s::bigint IS NULL
+                           OR status = ANY (%(statuses)s::procrastinate_job_status[])
+                              AND task_name <> ALL (%(ours)s) THEN 'outside' ELSE 'elsewhere' END
             WHEN task_name = ANY (%(ours)s) THEN 'own' ELSE status::text END AS state,
        array_agg(id ORDER BY id) AS ids
 FROM procrastinate_jobs j

@@ -165,7 +165,7 @@ async def _find_left_out(
     """Ids that were given but do not exist, or are in a status that was not asked for.
 
     Or out of reach; where that leaves none, it is refused as for a single job. Of a request, the
-    jobs in reach that it changed, unless only some of those were asked for.
+    jobs that it changed, unless only some of those were asked for: those out of reach by number.
     """
     queries = load_queries("bulk")
     whole = JobFilter(statuses=wanted.statuses, request=wanted.request)
@@ -178,21 +178,25 @@ async def _find_left_out(
     left = [job_id for job_id in ids if job_id not in there]
     if not left:
         return []
-    asked = {"ids": left, "queues": scope.like_patterns, "ours": OUR_TASKS, "request": request}
+    asked = {
+        "ids": left,
+        "queues": scope.like_patterns,
+        "ours": OUR_TASKS,
+        "request": request,
+        "statuses": list(wanted.statuses or verb.statuses[:1]),
+    }
     found = await fetch_all(conn, queries["list_left_out"], asked)
     states = {row["state"]: row["ids"] for row in found}
     known = {job_id for ids in states.values() for job_id in ids}
-    outside = states.pop("outside", [])
-    if outside and request is not None:
-        outside = []
-    elif outside and not rows:
+    outside, _ = states.pop("outside", []), states.pop("elsewhere", [])
+    if outside and request is None and not rows:
         raise outside_grant(outside, scope, verb.value)
     groups = [("wrong_status", find_state(state), ids) for state, ids in states.items()]
     where = f"outside your grant ({', '.join(scope.globs or ())})"
     groups.append(("not_permitted", where, outside))
     groups.append(("not_found", "not found", [one for one in left if one not in known]))
     return [
-        SkipGroup(code, reason, len(ids), tuple(ids[:SAMPLE]))
+        SkipGroup(code, reason, len(ids), () if request and ids is outside else tuple(ids[:SAMPLE]))
         for code, reason, ids in groups
         if ids
     ]
