@@ -298,6 +298,8 @@ async def test_words_that_are_none_and_far_too_many_are_one_private_sentence(
         "&" * 4_001: "longer than 4,000 characters; none of it was run",
     }
     async with open_bot(pool, mode=mode) as (slack, bot):
+        [answer] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --request 99")
+        assert f"in the audit; ask @{ADMIN}: audit lists" in as_text(answer)
         for typed, expected in odd.items():
             [answer] = await ask(slack, bot, ADMIN, OPS, f"/jobs {typed}")
             assert answer.ephemeral, typed[:80]

@@ -318,7 +318,7 @@ async def test_the_queue_of_our_own_tasks_is_not_said_to_be_empty(action, pool, 
         await make_job(status=status, queue="maintenance", task=RESCUE)
     bot, shell = await look(pool, action)
     said = "4 jobs of our own tasks are there but not counted here, 1 of them failed: see "
-    assert f"{said}/jobs doctor and /jobs failed maintenance." in bot
+    assert f"{said}/jobs doctor (for admins) and /jobs failed maintenance." in bot
     assert f"{said}jobs-maint doctor and jobs-maint failed maintenance." in shell
     if not isinstance(action, ShowStats):
         assert "(our own tasks aside)" in bot.splitlines()[0]

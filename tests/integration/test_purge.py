@@ -160,7 +160,9 @@ async def test_rows_that_a_search_of_a_worker_holds_lead_to_doctor(
             await conn.execute("SELECT pg_advisory_unlock(4712)")
             await fetching
     assert group.reason.startswith("another session holds their rows (process ")
-    assert ", a worker that searches for its next job: see doctor)); run" in group.reason
+    assert (
+        ", a worker that searches for its next job: see doctor, for admins)); run" in group.reason
+    )
 
 
 async def test_what_was_refused_behind_younger_jobs_goes_the_same_night_when_it_may(

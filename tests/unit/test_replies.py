@@ -145,7 +145,7 @@ def test_stats_without_trouble_is_green_and_has_nothing_bold_in_the_table():
         (stats(queue="it", own_jobs=OwnJobs("it", 9, 1)),
          ("🟡 No job is in queue it, apart from those of our own tasks. /jobs stats shows all"
           " queues.\n2 of 3 workers live.\n9 jobs of our own tasks are there but not counted here,"
-          " 1 of them failed: see /jobs doctor and /jobs failed it.\n")),
+          " 1 of them failed: see /jobs doctor (for admins) and /jobs failed it.\n")),
         (stats(hidden_queues=2), "🟡 Your role reaches none of the queues that hold jobs."),
         (stats(), "🟡 No job is in the job tables."),
         (stats(silent=0), "🟢 No job is in the job tables."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from chatbot.handling.delivery import Answer
 from chatbot.handling.holders import find_holders
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_error, render_refusal, render_unexpected
+from chatbot.messages.parts import Line
+from chatbot.messages.people import name_people
 from chatbot.runtime.logs import find_request_id
 from jobs_maint.actions import (
     EVERY_QUEUE,
@@ -21,6 +24,7 @@ from jobs_maint.actions import (
     Grant,
     QueueScope,
     Role,
+    ShowAudit,
     ShowStats,
     permit,
 )
@@ -32,7 +36,7 @@ from jobs_maint.errors import (
     NotPermitted,
     SchemaMismatch,
 )
-from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.grammar import WORDS, parse_words, split_text
 
 __all__ = ["explain_error", "explain_refusal", "explain_unexpected", "refuse_late"]
 
@@ -103,7 +107,7 @@ async def explain_error(services: Services, exc: JobsMaintError, request: SlackR
     The others are refused, as they are when it answers.
     """
     if not isinstance(exc, DatabaseUnavailable | SchemaMismatch):
-        return _explain(services, exc, request)
+        return _explain(services, exc, request, await _find_whom(services, exc, request))
     known = await services.find_actor(request, ShowStats())
     if known.actor.scope(Role.VIEWER) is not None:
         return _explain(services, exc, request)
@@ -119,11 +123,26 @@ async def explain_error(services: Services, exc: JobsMaintError, request: SlackR
     return _explain(services, DatabaseUnavailable(_NO_DATABASE), request)
 
 
-def _explain(services: Services, exc: JobsMaintError, request: SlackRequest) -> Answer:
+async def _find_whom(services: Services, exc: JobsMaintError, request: SlackRequest) -> Line | None:
+    """Whom to ask where the error leads to a word that the asker may not use; None: it does not."""
+    named = re.findall(r"`([a-z]+)`", str(exc).partition("; ")[2])
+    roles = [role for name in named if name in WORDS and (role := WORDS[name].role) is not None]
+    if not roles:
+        return None
+    known = await services.find_actor(request, ShowAudit())
+    lacking = [role for role in roles if known.actor.scope(role) is None]
+    if not lacking or known.problems:
+        return None
+    return name_people(*await find_holders(services, lacking[0], known.actor))
+
+
+def _explain(
+    services: Services, exc: JobsMaintError, request: SlackRequest, whom: Line | None = None
+) -> Answer:
     suggestion = exc.suggestion if isinstance(exc, InvalidRequest) else None
     if suggestion is not None and not _can_run(suggestion):
         suggestion = None
-    message = render_error(exc, services.command, request.words, suggestion=suggestion)
+    message = render_error(exc, services.command, request.words, suggestion=suggestion, whom=whom)
     return Answer(message, private=True)
 
 

@@ -39,9 +39,16 @@ LONGEST = 1_500
 
 
 def render_error(
-    error: JobsMaintError, command: str, typed: str, *, suggestion: str | None = None
+    error: JobsMaintError,
+    command: str,
+    typed: str,
+    *,
+    suggestion: str | None = None,
+    whom: Line | None = None,
 ) -> Message:
     """`typed`: the words as received; `suggestion`: words that a button offers to run instead.
+
+    `whom`: to ask where what to do is not the asker's to do; empty: there is nobody.
 
     A button without words was not typed: there is nothing to quote.
     """
@@ -51,6 +58,9 @@ def render_error(
     line: list[Span | str] = ["🟡 " if usual else "🔴 "]
     told = spell_times(f"{head};" if rest else head)
     line += [bold(one) if isinstance(one, str) else one for one in told if one]
+    if whom is not None:
+        rest = rest if whom else ""
+        line += ["" if rest else ".", *([" ask ", *whom, ":"] if whom else [])]
     parts = [paragraph([*line, " ", *spell_times(rest)] if rest else line)]
     if suggestion:
         label = cut(f"Run {command} {suggestion}", 75)

@@ -84,12 +84,12 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.MAINTENANCE_OVERDUE: Kind(
         "the {0} is overdue",
         "The {0} has run",
-        "Doctor says what keeps it.",
+        "Doctor (for admins) says what keeps it.",
     ),
     IncidentKind.DIGEST_OVERDUE: Kind(
         "the {0} digest is overdue",
         "The {0} digest was sent",
-        "Until it is sent, ask for failures with errors. Doctor says what keeps it.",
+        "Until it is sent, ask for failures with errors. Doctor (for admins) says what keeps it.",
     ),
     IncidentKind.RECORDER_SILENT: Kind(
         "errors of the worker {0} are not recorded",

@@ -17,4 +17,5 @@ def tell_own(own: OwnJobs | None, command: str) -> Line:
     line: list[Span | str] = [said, " "]
     for number, words in enumerate(look):
         line += [" and "] * bool(number) + [code(f"{command} {words}")]
+        line += [" (for admins)"] * (words == "doctor")
     return [*line, "."]

@@ -45,6 +45,7 @@ def render_rescue(report: RescueReport, command: str, *, by: str) -> Message:
         line: Line = [
             f"{count(left, 'more reason')} not shown · ",
             code(f"{command} audit --since 1h"),
+            " (for admins)",
         ]
         return context(line)
 

@@ -197,7 +197,9 @@ def describe_session(row: dict[str, Any]) -> str:
             f"the prepared transaction {in_quotes(gid, 200)} ({row['who']}{age}; COMMIT PREPARED "
             "or ROLLBACK PREPARED ends it)"
         )
-    fetches = ", a worker that searches for its next job: see doctor" * row.get("fetching", False)
+    fetches = ", a worker that searches for its next job: see doctor, for admins" * row.get(
+        "fetching", False
+    )
     return f"process {row['pid']} ({row['who']}{age}{fetches})"
 
 

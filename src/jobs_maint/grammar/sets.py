@@ -83,7 +83,7 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
         click.Option(
             ["--request"],
             type=Number(),
-            help="Only jobs that this request changed; audit lists the requests.",
+            help="Only jobs that this request changed; its outcome has the number.",
         ),
         choice,
         *coverage_options(),

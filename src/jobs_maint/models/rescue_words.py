@@ -106,5 +106,5 @@ def why_idle(idle: RescueIdle) -> str:
         "no_run": "no live worker is known to run the rescue (is jobs_maint.register(app) called?)",
         "busy": "the workers that listen to the queue of the rescue seem busy and have not taken "
         "its job for over 30 s",
-        "overdue": "the rescue is overdue; doctor says what keeps it",
+        "overdue": "the rescue is overdue; doctor (for admins) says what keeps it",
     }[idle]
