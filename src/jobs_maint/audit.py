@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from jobs_maint.actions import Action, Actor, describe_actor
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.models import ItemResult, RunEnd
+from jobs_maint.plain import escape
 from jobs_maint.sql import load_queries
 
 __all__ = [
@@ -93,7 +94,7 @@ def _plain(text: str) -> str:
 def _line(text: str) -> str:
     """The same on one line, so that it draws no row in any view of the table, psql's included."""
     return "".join(
-        f"\\u{ord(char):04x}" if unicodedata.category(char) in _ACTING else char
+        escape(char) if unicodedata.category(char) in _ACTING else char
         for char in _plain(text.replace("\r\n", "\n").replace("\n", "\\n"))
     )
 

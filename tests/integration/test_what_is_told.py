@@ -239,6 +239,8 @@ async def test_no_word_draws_a_row_in_the_audit(pool, conn, evil):
     for text in (entry.actor, entry.action, *(await stored.fetchone() or ())):
         assert "a" in text
         assert text.isprintable()
+        assert "\\u0" not in text
+        assert "\\u2" not in text
 
 
 async def test_secrets_in_the_words_of_a_request_are_hidden_in_the_audit(pool):
