@@ -1119,6 +1119,9 @@ async def test_a_running_job_of_a_dead_worker_that_holds_up_ready_jobs_is_an_err
     assert finding.level == "error"
     assert f"'account 7' holds up 1 ready job: job {stuck} has it" in finding.sentence
     assert f"In total, 2 locks, of jobs {stuck}, {stuck + 2}, hold up 2 jobs." in finding.sentence
+    assert "`jobs-maint rescue` puts the job back when it is due." in finding.fix
+    assert f"about job {stuck + 2}, which only waits for its time" in finding.fix
+    assert f"`jobs-maint cancel {stuck + 2}`" in finding.fix
     for number in range(5):
         await make_job(lock=f"order {number}", scheduled_in=hours(1))
         await make_job(lock=f"order {number}")

@@ -157,7 +157,8 @@ ORDER BY a.id DESC LIMIT 5;
 -- name: list_blocking_jobs (most)
 -- Locks whose next job cannot run while ready jobs wait behind it: it waits for a later time, or
 -- it is running and no live worker reports it. The order is the one in which Procrastinate fetches.
--- Reads at most `most` unfinished jobs with a lock, by the partial index on (id, lock).
+-- Reads at most `most` unfinished jobs with a lock, by the partial index on (id, lock). Shown are those
+-- of either kind that hold up most.
 WITH held AS MATERIALIZED (
     SELECT id, lock, priority, status, scheduled_at, worker_id, queue_name, task_name
     FROM procrastinate_jobs
@@ -178,9 +179,12 @@ WITH held AS MATERIALIZED (
          AND (h.scheduled_at IS NULL OR h.scheduled_at <= now())
     GROUP BY 1, 2, 3, 4, 5, 6
 )
-SELECT counted.*, (SELECT count(*) FROM held) AS looked_at, count(*) OVER () AS locks,
-       sum(waiting) OVER () AS all_waiting
-FROM counted ORDER BY stuck DESC, waiting DESC, job_id LIMIT 5;
+SELECT * FROM (
+    SELECT counted.*, (SELECT count(*) FROM held) AS looked_at, count(*) OVER () AS locks,
+           sum(waiting) OVER () AS all_waiting,
+           row_number() OVER (PARTITION BY stuck ORDER BY waiting DESC, job_id) AS place
+    FROM counted) AS placed
+WHERE place <= 5 ORDER BY stuck DESC, place;
 
 -- name: list_deleting_workers
 SELECT w.beaten_id AS worker_id, w.delete_jobs FROM {{workers}}

@@ -75,15 +75,25 @@ async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
     )  # fmt: skip
     lock, jobs = in_quotes(worst["lock"], 200), count(worst["waiting"], "ready job")
     held = f"The lock {lock} holds up {jobs}: job {job}"
+    later = [row["job_id"] for row in rows if not row["stuck"]]
+    they, waits = "those jobs", "only wait for their time"
+    if len(later) == 1:
+        they, waits = "that job", "only waits for its time"
+    again = (
+        f"must not wait, run `jobs-maint cancel {' '.join(map(str, later))}` and defer {they} "
+        "again without the lock (Procrastinate issue 1599)."
+    )
     if worst["stuck"]:
+        fix = "See `jobs-maint stuck`; `jobs-maint rescue` puts the job back when it is due."
+        if later:
+            fix += (
+                f" It does nothing about {few_jobs(later)}, which {waits}: if those behind {again}"
+            )
         return error(
-            "locks",
-            f"{held} has it, but no live worker reports that job.{others}{scope}",
-            "See `jobs-maint stuck`; `jobs-maint rescue` puts the job back when it is due.",
+            "locks", f"{held} has it, but no live worker reports that job.{others}{scope}", fix
         )
     return warning(
         "locks",
         f"{held} comes first and waits until {format_time(worst['scheduled_at'])}.{others}{scope}",
-        f"If they must not wait, run `jobs-maint cancel {job}` and defer that job again without "
-        "this lock (Procrastinate issue 1599).",
+        f"If they {again}",
     )
