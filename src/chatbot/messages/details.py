@@ -136,7 +136,8 @@ def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
 
 def _headline(job: JobDetails) -> list[Line]:
     dot = _DOTS.get(job.status, "🟢")
-    if job.unreported or job.silent_seconds is not None:
+    holder = job.lock_holder
+    if job.unreported or job.silent_seconds is not None or (holder and holder.is_in_trouble):
         dot = "🟡"
     lines: list[Line]
     state = f"Job {job.job_id} {describe_state(job.status)}"
@@ -145,6 +146,8 @@ def _headline(job: JobDetails) -> list[Line]:
     last = job.last_error
     if last is None:
         lines = [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
+        if holder is not None:
+            lines.append(spell_times(cut(holder.say(), 400), job.as_of))
         if job.unreported:
             whose = f", the last was {cut(job.last_worker, 80)}" if job.last_worker else ""
             if whose and job.silent_seconds is not None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from jobs_maint.durations import format_age
 from jobs_maint.models.base import Report
+from jobs_maint.models.locks import LockHolder
 
 __all__ = [
     "ActReport",
@@ -147,6 +148,8 @@ class JobDetails(Report):
     """Steps before the first of `events`."""
     failures_not_shown: int = 0
     """Attempts before the first of `failures`."""
+    lock_holder: LockHolder | None = None
+    """Why a job that is due waits: another one with its `lock`."""
     awaited: bool = False
     """It failed a moment ago, and a live recorder may still store the error."""
 

@@ -22,6 +22,8 @@ _STYLES = {"failed": "bold red", "aborted": "bold red", "succeeded": "bold green
 
 def render_job(job: JobDetails, page: Page) -> None:
     page.line(_headline(job), _STYLES.get(job.status, "bold"))
+    if job.lock_holder is not None:
+        page.line(safe_line(job.lock_holder.say()))
     page.line()
     fields = _fields(job)
     label = max(len(name) for name, _ in fields)

@@ -31,6 +31,22 @@ LEFT JOIN jobs_maint_workers m ON m.worker_id = s.worker_id
 CROSS JOIN LATERAL (SELECT octet_length(j.args::text) AS bytes OFFSET 0) AS whole
 WHERE j.id = %(job_id)s;
 
+-- name: find_lock_holder (job_id)
+-- Why a job that is due is not fetched: the first of those that Procrastinate lets go before it, as
+-- they have its lock. Columns as in find_job.
+SELECT j.id, j.queue_name, j.task_name, j.status::text AS status, started.at AS started_at,
+       CASE WHEN j.status = 'todo' AND j.scheduled_at > now() THEN j.scheduled_at END AS scheduled_at,
+       coalesce(j.worker_id, known.worker_id) AS last_worker_id, known.host, known.pid,
+       j.status = 'doing' AND {{unreported}} AS unreported
+FROM {{running_jobs}}
+WHERE j.id = (
+    SELECT o.id FROM procrastinate_jobs o JOIN procrastinate_jobs due ON due.lock = o.lock
+    WHERE due.id = %(job_id)s AND due.status = 'todo' AND o.id <> due.id
+      AND (due.scheduled_at IS NULL OR due.scheduled_at <= now())
+      AND o.status IN ('todo', 'doing')
+      AND (o.status = 'doing' OR (o.priority, -o.id) > (due.priority, -due.id))
+    ORDER BY (o.status = 'doing') DESC, o.priority DESC, o.id LIMIT 1);
+
 -- name: list_events (job_id, most)
 -- The newest, oldest first; `all_events` tells how many there are. Procrastinate's columns may be
 -- NULL.

@@ -8,7 +8,7 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import JobNotFound, NotPermitted
-from jobs_maint.models import AlikeFailure, FailedRun, JobDetails, JobEvent
+from jobs_maint.models import AlikeFailure, FailedRun, JobDetails, JobEvent, LockHolder
 from jobs_maint.operations.jobs.arguments import load_args
 from jobs_maint.operations.jobs.awaited import get_awaited_since
 from jobs_maint.operations.jobs.lateness import is_late
@@ -111,7 +111,30 @@ async def get_job(
         failures_not_shown=failures[0]["all_failures"] - len(failures) if failures else 0,
     )
     missing = job.status == "failed" and job.last_error is None
-    return replace(job, awaited=missing and await _is_awaited(conn, events))
+    holder = None
+    if job.status == "todo" and job.lock is not None:
+        holder = await _find_holder(conn, job_id, scope)
+    awaited = missing and await _is_awaited(conn, events)
+    return replace(job, lock_holder=holder, awaited=awaited)
+
+
+async def _find_holder(conn: Conn, job_id: int, scope: QueueScope) -> LockHolder | None:
+    rows = await fetch_all(conn, load_queries("jobs")["find_lock_holder"], {"job_id": job_id})
+    if not rows:
+        return None
+    row = rows[0]
+    is_seen = scope.covers(row["queue_name"])
+    is_running = row["status"] == "doing"
+    return LockHolder(
+        job_id=row["id"] if is_seen else None,
+        queue=row["queue_name"] if is_seen else None,
+        task=row["task_name"] if is_seen else None,
+        status=row["status"],
+        started_at=row["started_at"] if is_running else None,
+        scheduled_at=row["scheduled_at"],
+        worker=_worker(row) if is_seen and is_running else None,
+        unreported=row["unreported"],
+    )
 
 
 async def _is_awaited(conn: Conn, events: list[dict[str, Any]]) -> bool:
