@@ -96,7 +96,7 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
         "worker_alive": "a live worker runs them",
         "too_soon": "their worker may be alive still",
         "worker_unknown": "their worker died at once, or has no recorder and may run them still; "
-        "`rescue --force ID` acts on one",
+        "`rescue --force ID` (for admins) acts on one",
         "not_permitted": "their queue is outside your grant",
         "ended_otherwise": "they were cancelled, given up or failed since the preview",
         "ran_again": "they ran again since the preview",

@@ -247,11 +247,11 @@ async def test_without_a_recorder_silence_is_no_death_and_a_job_takes_a_force_th
             "no beat ever named it: its worker died at once, or it has no recorder, may be draining"
         )
     assert item.reason.startswith(f"{why} or blocked and still run")
-    assert f", `rescue --force {job}` at once" in item.reason
+    assert f", `rescue --force {job}` (for admins) at once" in item.reason
     await assert_as_stuck(pool, job, item.reason)
     off = await rescue(pool, job, rescue_cron="")
     assert off.reason.endswith(
-        f"; only `rescue --force {job}` acts, "
+        f"; only `rescue --force {job}` (for admins) acts, "
         "as the rescue is switched off (JOBS_MAINT_RESCUE_CRON)"
     )
     shown = await ask(pool, PreviewRescue((job, NO_JOB)))
@@ -293,7 +293,7 @@ async def test_stuck_and_rescue_id_name_the_same_second(fleet, pool, make_job, c
         assert item.code == "too_soon"
         again, force = item.reason.split(": ", 1)[1].split("; ")
         assert re.fullmatch(rf"ask again in ({left - 1}|{left}|{left + 1}) s", again)
-        assert force == f"before that only `rescue --force {job}` acts"
+        assert force == f"before that only `rescue --force {job}` (for admins) acts"
         assert "no longer reports it, but may be alive until its heartbeat at" in item.reason
     await fleet.pass_time(timedelta(seconds=wait))
     wait, message, shell = await look()
@@ -391,7 +391,7 @@ async def test_jobs_that_are_refused_alike_are_told_in_one_sentence(fleet, pool,
     shown = await ask(pool, PreviewRescue(tuple(jobs)))
     (skip,) = shown.skips
     assert skip.count == 4
-    assert skip.reason.endswith("s; before that only `rescue --force ID` acts")
+    assert skip.reason.endswith("s; before that only `rescue --force ID` (for admins) acts")
     message = render_result(shown, "/jobs", by="U0ANA")
     assert "4 of the 4 stay as they are: " in message.text
     assert "`rescue --force ID`" not in str(message.blocks)
@@ -406,22 +406,22 @@ async def test_what_only_a_force_rescues_is_not_said_to_be_rescued_by_its_number
     await fleet.pass_time(minutes(2))
     await fleet.observe()
     report = await ask(pool, ListStuck())
-    said = f"/jobs rescue --force {job} rescues it now; nothing shows whether a worker runs it."
-    assert said in render_stuck(report).text
-    assert said.replace("/jobs", "jobs-maint") in render_text(report, width=200)
+    word, does = f"rescue --force {job}", "rescues it now; nothing shows whether a worker runs it."
+    assert f"/jobs {word} (for admins) {does}" in render_stuck(report).text
+    assert f"jobs-maint {word} {does}" in render_text(report, width=200)
     assert "its worker is gone" not in render_stuck(report).text
     killed = await run_job(fleet, silent_for=minutes(2))
     other = await make_job(status="doing", worker_id=worker)
     await fleet.pass_time(minutes(2))
     await fleet.observe()
     report = await ask(pool, ListStuck())
-    forced = f"rescue --force ID rescues one of jobs {job}, {other} now; nothing shows whether"
-    for command, text in (
-        ("/jobs", render_stuck(report).text),
-        ("jobs-maint", render_text(report, width=200)),
+    forced = f" rescues one of jobs {job}, {other} now; nothing shows whether"
+    for command, whose, text in (
+        ("/jobs", " (for admins)", render_stuck(report).text),
+        ("jobs-maint", "", render_text(report, width=200)),
     ):
         assert f"{command} rescue {killed} rescues it now." in text
-        assert f"{command} {forced} a worker runs it." in text
+        assert f"{command} rescue --force ID{whose}{forced} a worker runs it." in text
     listed = {seen.job_id: seen for seen in report.stuck}
     for one in (job, other, killed):
         assert (await rescue(pool, one)).code == (
@@ -473,7 +473,7 @@ async def test_what_a_living_worker_no_longer_names_waits_for_the_rescue_or_a_fo
     await live()
     item = await rescue(pool, job)
     assert item.code == "worker_alive"
-    assert f", `rescue --force {job}` at once" in item.reason
+    assert f", `rescue --force {job}` (for admins) at once" in item.reason
     await assert_as_stuck(pool, job, item.reason)
     await fleet.pass_time(minutes(6))
     await live()

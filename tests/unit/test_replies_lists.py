@@ -314,7 +314,7 @@ def test_stuck_promises_no_rescue_where_none_comes(idle, says):
         assert (f"Rescue job {job.job_id}", f"rescue {job.job_id}") in clicks(shown)
     assert "Rescue job 4400" not in str(clicks(message))  # it only runs long
     assert "Rescue job 4722" not in str(clicks(message))  # only a force does
-    assert "/jobs rescue --force 4722 rescues it now; nothing shows" in message.text
+    assert "/jobs rescue --force 4722 (for admins) rescues it now; nothing shows" in message.text
 
 
 def test_jobs_that_only_run_long_can_be_stopped_one_by_one():

@@ -59,7 +59,9 @@ def render_stuck(report: StuckReport, command: str = "/jobs", *, page: int = 1) 
     lines = _headline(report)
     lost = (*stuck, *report.silent)
     if lost and (report.rescue_idle or not due):
-        lines += [[code(f"{command} {words}"), f" {does}."] for words, does in tell_by_hand(lost)]
+        for words, does in tell_by_hand(lost):
+            admins = " (for admins)" * ("--force" in words)
+            lines.append([code(f"{command} {words}"), f"{admins} {does}."])
     head = [paragraph(*lines), context(*notes), buttons(*clicks)]
     items = [_item(job, idle=report.rescue_idle is not None) for job in jobs]
     return pack_pages(

@@ -181,7 +181,7 @@ def refuse_job(job_id: int, row: dict[str, Any] | None, who: Who = ONE) -> ItemR
     due_in = row["due_in"]
     if due_in <= 0:
         return None
-    by_force = f"`rescue --force {job_id}`"
+    by_force = f"`rescue --force {job_id}` (for admins)"
     if row["idle"] is not None:
         otherwise = f"only {by_force} acts, as {why_idle(row['idle'])}"
     else:
@@ -217,7 +217,7 @@ def _refuse_early(row: Mapping[str, Any], who: Who) -> ItemResult | None:
         reason = (
             f"{_worker(row)} no longer reports {who.them}, but may be alive until its heartbeat at "
             f"{_at(row['last_heartbeat'])} is 30 s old: {again}; before that only "
-            f"`rescue --force {row['id']}` acts"
+            f"`rescue --force {row['id']}` (for admins) acts"
         )
         return _item(row, "too_soon", reason, wait)
     why = "no worker is reporting yet" if row["heard_in"] is None else (
