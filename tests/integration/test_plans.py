@@ -597,6 +597,8 @@ def test_what_became_of_an_errors_jobs_is_found_from_its_newest_failures(steady)
         "alike": 50,
         "quiet_seconds": 93_600,
     }
+    settled = {"names": ["E-1", "E-2"], "since": datetime.now(UTC) - timedelta(days=1),
+               "until": datetime.now(UTC), "queues": None, "reach": None, "most": 500}  # fmt: skip
     looked_up = (  # each of the 500 jobs
         explain_generic(steady, "groups", "find_standing", **newest),
         explain_generic(steady, "unlike", "count_unlike", **unlike),
@@ -604,6 +606,7 @@ def test_what_became_of_an_errors_jobs_is_found_from_its_newest_failures(steady)
     for plan in (
         *looked_up,
         explain(steady, "groups", "count_standing", **standing),
+        explain(steady, "groups", "count_settled", **settled),
         explain(steady, "watch", "list_groups", **groups),
         explain_generic(steady, "groups", "count_standing", **standing),
         explain_generic(steady, "watch", "list_groups", **groups),

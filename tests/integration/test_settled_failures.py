@@ -17,7 +17,7 @@ from jobs_maint.operations.failures.grouping import Window
 from jobs_maint.operations.session import get_time
 from jobs_maint.perform import perform
 from jobs_maint.redaction import DEFAULT
-from jobs_maint.render import render_text
+from jobs_maint.render import render_text, say_fate
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
@@ -79,6 +79,45 @@ async def test_failures_are_red_while_one_is_failed_and_green_once_all_have_succ
     assert first.startswith("🟡 12 ")
     first, _ = await become("failed", jobs[:1])
     assert first.startswith("🔴 12 ")
+
+
+@pytest.mark.parametrize("word", ["errors", "digest"])
+async def test_what_became_of_the_jobs_of_one_error_is_told_beside_others(
+    pool, conn, make_job, word
+):
+    """Whether or not what became of all of them together is the same."""
+    await Fleet(pool, conn, make_job).start_worker()
+    told = {
+        "run": "succeeded since",
+        "drop": "cancelled since",
+        "half": "retried or cancelled since, 1 has succeeded",
+        "wait": "1 failed now, 2 retried since",
+        "again": "3 failed now",
+    }
+    jobs = {
+        name: [
+            await make_job(status="failed", queue="web", task=f"app.{name}", error=f"{name} down",
+                           finished_ago=minutes(9))
+            for _ in range(3)
+        ]
+        for name in told
+    }  # fmt: skip
+    became = {"succeeded": jobs["run"] + jobs["half"][:1], "todo": jobs["wait"][:1],
+              "doing": jobs["wait"][1:2], "cancelled": jobs["drop"] + jobs["half"][1:]}  # fmt: skip
+    for status, these in became.items():
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = %s WHERE id = ANY (%s)", (status, these)
+        )
+    await conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at) SELECT id, 'failed', now()"
+        " - interval '2 min' FROM unnest(%s::bigint[]) AS id",
+        (jobs["again"],),
+    )
+    report = await perform(pool, ANA, ASKED[word], settings=MaintSettings())
+    counts = {group.task.split(".")[1]: group.count for group in report.groups}
+    assert counts == dict.fromkeys(told, 3) | {"again": 6}
+    fates = {group.task.split(".")[1]: say_fate(group, report) for group in report.groups}
+    assert fates == told
 
 
 async def list_retries(pool, action):

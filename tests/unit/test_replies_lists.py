@@ -24,6 +24,7 @@ from jobs_maint.models import (
     ErrorsReport,
     Finding,
     RescueReport,
+    Settled,
     StuckReport,
     WorkersReport,
     count_reasons,
@@ -153,35 +154,56 @@ def test_what_an_older_message_asks_for_says_that_later_failures_are_not_shown()
 
 
 def test_a_past_span_says_how_many_are_failed_now_where_its_buttons_do():
-    fewer = replace(group(4), name="E-4f2a", failed_now=3, retriable=2)
+    fewer = replace(group(4), name="E-4f2a", failed_now=3, retriable=2,
+                    settled=Settled(retried_since=1))  # fmt: skip
     message = render_errors(errors(fewer, until=NOW - timedelta(hours=1)))
     span = " --group E-4f2a --since 1h --until 2026-11-23T11:00:00Z"
     assert clicks(message)[:3] == [
         ("Show up to now", "errors --since 1h --limit 10"),
         ("Show 3 failed jobs", f"failed{span}"), ("Preview retry of 2", f"retry --all{span}"),
     ]  # fmt: skip
-    assert "job `7` · 3 failed now, 1 retried or cancelled since" in "\n".join(lines(message))
+    assert "job `7` · 3 failed now, 1 retried since" in "\n".join(lines(message))
 
 
 @pytest.mark.parametrize(
-    ("count", "failed_now", "deleted", "said"),
+    ("count", "failed_now", "settled", "said"),
     [
-        (4, 3, 0, "3 failed now, 1 retried or cancelled since"),
-        (4, 1, 0, "1 failed now, 3 retried or cancelled since"),
-        (4, 3, 1, "3 failed now, 1 deleted since"),
-        (4, 2, 1, "2 failed now, 1 deleted, 1 retried or cancelled since"),
-        (4, 0, 3, "3 deleted, 1 retried or cancelled since"),
-        (4, 0, 4, "their jobs were deleted since"),
-        (1, 0, 1, "its job was deleted since"),
-        (4, 0, 0, "retried or cancelled since"),
-        (1, 0, 0, "retried or cancelled since"),
+        (4, 3, Settled(retried_since=1), "3 failed now, 1 retried since"),
+        (4, 1, Settled(retried_since=3, succeeded_since=2),
+         "1 failed now, 3 retried since, 2 have succeeded"),
+        (4, 3, Settled(deleted_since=1), "3 failed now, 1 deleted since"),
+        (4, 2, Settled(deleted_since=1, discarded_since=1),
+         "2 failed now, 1 deleted, 1 cancelled since"),
+        (4, 0, Settled(deleted_since=3, retried_since=1), "3 deleted, 1 retried since"),
+        (4, 0, Settled(deleted_since=4), "their jobs were deleted since"),
+        (1, 0, Settled(deleted_since=1), "its job was deleted since"),
+        (4, 0, Settled(retried_since=2, discarded_since=2), "retried or cancelled since"),
+        (4, 0, Settled(retried_since=4, succeeded_since=4), "succeeded since"),
+        (6, 3, Settled(), "3 failed now"),  # each of three jobs failed twice
     ],
-)
-def test_a_group_says_with_numbers_what_became_of_its_jobs(count, failed_now, deleted, said):
-    settled = replace(group(count), failed_now=failed_now, deleted=deleted)
-    assert f"job `7` · {said}\n" in "\n".join(lines(render_errors(errors(settled))))
+)  # fmt: skip
+def test_a_group_says_with_numbers_what_became_of_its_jobs(count, failed_now, settled, said):
+    one = replace(group(count), failed_now=failed_now, settled=settled)
+    assert f"job `7` · {said}\n" in "\n".join(lines(render_errors(errors(one))))
     same = replace(group(4), failed_now=4)
     assert "failed now" not in render_errors(errors(same)).text
+
+
+@pytest.mark.parametrize(
+    ("failed_now", "deleted", "said"),
+    [
+        (3, 0, "3 failed now"),
+        (2, 1, "2 failed now, 1 deleted since"),
+        (0, 0, "cancelled since"),
+        (0, 4, "their jobs were deleted since"),
+    ],
+)
+def test_where_nobody_looked_a_group_says_what_became_of_all_without_numbers(
+    failed_now, deleted, said
+):
+    one = replace(group(4), failed_now=failed_now, deleted=deleted)
+    report = replace(errors(one), discarded_since=9)
+    assert f"job `7` · {said}\n" in "\n".join(lines(render_errors(report)))
 
 
 def test_a_group_of_one_failure_is_that_job():

@@ -188,6 +188,8 @@ class ErrorGroup(Remembered):
     """How many jobs of the `count` failures are failed now; None where that was not looked at."""
     deleted: int = 0
     """Of how many of the `count` failures the job is not there any more."""
+    settled: Settled | None = None
+    """What became of its jobs that are not failed now; None where nobody looked."""
     retriable: int | None = None
     """How many of the jobs that are failed now can be put back; None as `failed_now`."""
     job_ids: tuple[int, ...] | None = None

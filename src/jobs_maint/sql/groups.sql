@@ -311,6 +311,38 @@ FROM (
 ) AS job
 GROUP BY job.name;
 
+-- name: count_settled (names, since, until, queues, reach, most)
+-- {{standing}} of the jobs of these groups, in these queues, that failed within the span: {{alike}}. No
+-- row for a group with `most` failures in it.
+WITH wanted AS MATERIALIZED (
+    SELECT name, task_name, fingerprints, %(since)s::timestamptz AS from_at
+    FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[])
+), found AS MATERIALIZED (
+    SELECT wanted.name, wanted.task_name, newest.*
+    FROM wanted CROSS JOIN LATERAL (
+        SELECT each.* FROM unnest(wanted.fingerprints) AS one (fingerprint) CROSS JOIN LATERAL (
+            SELECT f.job_id, f.queue_name FROM jobs_maint_failures f
+            WHERE {{alike}} AND (f.fingerprint, f.failed_at) < (one.fingerprint, %(until)s::timestamptz)
+            ORDER BY f.fingerprint DESC, f.failed_at DESC LIMIT %(most)s
+        ) AS each LIMIT %(most)s
+    ) AS newest
+)
+SELECT job.name, {{standing}}
+FROM (
+    SELECT one.name, j.status
+    FROM (
+        SELECT DISTINCT name, task_name, job_id FROM found
+        WHERE name IN (SELECT name FROM found GROUP BY name HAVING count(*) < %(most)s)
+          AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
+          AND (%(reach)s::text[] IS NULL OR queue_name LIKE ANY (%(reach)s))
+    ) AS one
+    LEFT JOIN LATERAL (
+        SELECT status FROM procrastinate_jobs
+        WHERE id = one.job_id AND task_name = one.task_name OFFSET 0
+    ) AS j ON true
+) AS job
+GROUP BY job.name;
+
 -- name: find_standing (names, queues, most, quiet_seconds)
 -- Those of these groups that still have a failed job, in these queues, among their newest `most` failures
 -- each: as in `count_standing`. Of each, the first one found is enough.

@@ -10,8 +10,8 @@ from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, ListErrors, QueueScope, escape_glob
 from jobs_maint.actions.base import spell
-from jobs_maint.database import Conn
-from jobs_maint.models import ErrorGroup, ErrorsReport, FailedGroup
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.models import ErrorGroup, ErrorsReport, FailedGroup, Settled
 from jobs_maint.operations.failures.alike import (
     MOST_IDS,
     ask_for,
@@ -24,12 +24,15 @@ from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Key, Window, list_groups
 from jobs_maint.operations.jobs.own import find_own_jobs, name_one_queue
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
-from jobs_maint.operations.session import get_time
+from jobs_maint.operations.session import get_time, in_index_order
 from jobs_maint.operations.spans import cut_span
 from jobs_maint.redaction import DEFAULT, Rules
+from jobs_maint.sql import load_queries
 
 __all__ = ["add_failed_now", "count_standing", "list_errors"]
 
+MOST_SETTLED = 20_000
+"""Failures of the largest groups that are looked at."""
 MOST_FAILED_NOW = 2_000
 """Groups of jobs that are failed now, looked through for those that are shown."""
 
@@ -150,4 +153,31 @@ async def add_failed_now(
         )
 
     pairs = zip(found.shown, found.keys, strict=True)
-    return tuple(add(group, by_key.get(key, [])) for group, key in pairs)
+    groups = [add(group, by_key.get(key, [])) for group, key in pairs]
+    return await _add_settled(conn, groups, window)
+
+
+async def _add_settled(
+    conn: Conn, groups: Sequence[ErrorGroup], window: Window
+) -> tuple[ErrorGroup, ...]:
+    """What became of the jobs of each that are not failed now, of so many failures at most."""
+    names, looked_at = [], 0
+    for group in groups:
+        looked_at += group.count
+        if group.name and group.failed_now not in {None, group.count} and looked_at <= MOST_SETTLED:
+            names.append(group.name)
+    if not names:
+        return tuple(groups)
+    params = {**window.filters(), "names": names, "most": MOST_SETTLED + 1}
+    async with in_index_order(conn):
+        rows = await fetch_all(conn, load_queries("groups")["count_settled"], params)
+    found = {row.pop("name"): row for row in map(dict, rows)}
+
+    def add(group: ErrorGroup) -> ErrorGroup:
+        if (fate := found.get(group.name)) is None:
+            return group
+        # One that failed again with another error is not failed with this one.
+        fate["retried_since"] += max(fate.pop("failed_now") - (group.failed_now or 0), 0)
+        return replace(group, settled=Settled(**fate))
+
+    return tuple(map(add, groups))
