@@ -211,6 +211,7 @@ async def test_a_job_that_a_fresh_beat_names_is_left_and_its_worker_is_told(
     assert (item.outcome, item.code) == ("skipped", "worker_alive")
     assert " (host-a pid 31) has been running it since 20" in item.reason
     assert " (beat at 20" in item.reason
+    assert re.search(r"; if it was killed since, ask again in (29|30) s$", item.reason)
     assert await make_job.status(job) == "doing"
     found = await conn.execute("SELECT outcome, error_code FROM jobs_maint_audit")
     assert await found.fetchall() == [("refused", "worker_alive")]

@@ -174,7 +174,9 @@ def refuse_job(job_id: int, row: dict[str, Any] | None, who: Who = ONE) -> ItemR
     if row["status"] != "doing":
         return _item(row, "wrong_status", f"{who.their} status is {row['status']}; {RULE}")
     if row["named"]:
-        reason = f"{_runs(row, who)} (beat at {_at(row['beat_at'])})"
+        silent_in = max(row["quiet_seconds"] - row["silent_seconds"], row["heartbeat_in"] or 0.0)
+        again = f"if it was killed since, ask again {format_wait(silent_in)}"
+        reason = f"{_runs(row, who)} (beat at {_at(row['beat_at'])}); {again}"
         return _item(row, "worker_alive", reason)
     if not row["suspected"]:
         return _item(row, "worker_alive", f"{_runs(row, who)}; {_why_alive(row, who)}")
