@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -90,12 +90,25 @@ def check_app(app: object, caller: str) -> None:
         raise InvalidSettings(
             f"{caller} was given {_name(app)}; give it the procrastinate.App that your workers run"
         )
-    middleware: object = app.worker_defaults.get("worker_middleware")
-    if middleware is not None and not isinstance(middleware, Iterable):
+    defaults: object = app.worker_defaults
+    if not isinstance(defaults, Mapping):
         raise InvalidSettings(
-            f"worker_middleware in the worker_defaults of this app is {_name(middleware)}; make it "
-            "a list"
+            f"worker_defaults of this app is {_name(defaults)}; make it a dictionary"
         )
+    middleware: object = defaults.get("worker_middleware")
+    if middleware is None:
+        return
+    what = _name(middleware)
+    if isinstance(middleware, Iterable) and not isinstance(middleware, str | bytes | Mapping):
+        # Looking into an iterator would use it up.
+        members = middleware if isinstance(middleware, Collection) else ()
+        if (wrong := next((one for one in members if not callable(one)), middleware)) is middleware:
+            return
+        what = f"a list with {_name(wrong)}"
+    raise InvalidSettings(
+        f"worker_middleware in the worker_defaults of this app is {what}; make it a list of "
+        "middleware functions"
+    )
 
 
 def _name(given: object) -> str:

@@ -152,6 +152,19 @@ async def test_what_row_level_security_keeps_is_told(pool, make_job, conn, datab
                 done = await do(guarded, actions.ConfirmSelection(shown.key))
                 assert (done.done, done.skips) == (0, ())
                 assert done.failures[0].reason == group.reason
+            # Where what would be written is forbidden, the server refuses the whole statement.
+            await conn.execute(
+                "CREATE POLICY change ON procrastinate_jobs FOR UPDATE USING (true)"
+                " WITH CHECK (status <> 'todo')"
+            )
+            [item] = (await do(guarded, actions.RetryJobs((jobs[BulkVerb.RETRY],)))).items
+            forbidden = 'new row violates row-level security policy for table "procrastinate_jobs"'
+            assert (item.code, forbidden in item.reason) == ("error", True)
+            filters = JobFilter(statuses=("failed",))
+            shown = await do(guarded, actions.PreviewBulk(BulkVerb.RETRY, filters))
+            done = await do(guarded, actions.ConfirmSelection(shown.key))
+            assert (done.done, forbidden in done.failures[0].reason) == (0, True)
+            await conn.execute("DROP POLICY change ON procrastinate_jobs")
             # A trigger of the team makes each batch look at its rows one by one.
             await conn.execute(
                 "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS"

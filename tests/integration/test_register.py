@@ -61,6 +61,21 @@ def test_twice_on_one_app_is_an_error_and_leaves_one_recorder():
             (),
             "worker_middleware in the worker_defaults of this app is an object of type function",
         ),
+        (
+            make_app(worker_defaults={"worker_middleware": "rec"}),
+            (),
+            "this app is an object of type str; make it a list of middleware functions",
+        ),
+        (
+            make_app(worker_defaults={"worker_middleware": [noop, None]}),
+            (),
+            "this app is a list with None; make it a list of middleware functions",
+        ),
+        (
+            make_app(worker_defaults=[3]),
+            (),
+            "worker_defaults of this app is an object of type list",
+        ),
     ],
 )
 def test_what_cannot_be_registered_is_refused_before_anything_is_changed(

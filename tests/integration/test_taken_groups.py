@@ -240,7 +240,7 @@ async def test_who_mutes_one_of_several_is_led_to_what_ends_that_and_the_others_
         )
     assert re.search(rf"muted by .*cat\) until .* \(jobs-maint mute {hook} --off", shell)
     told = render_entries(one, one.history, one.seen_at).text
-    assert re.search(rf"<@U0CAT> muted {hook}\.\n.*What remains: the error ValueError in m", told)
+    assert re.search(rf"<@U0CAT> muted {hook}\.\n.*Now it is about the error ValueError in m", told)
 
     await perform(pool, BOB, MuteGroup(mail, hours(1)))
     await perform(pool, EVE, MuteIncident(1, hours(3)))

@@ -395,9 +395,25 @@ def test_the_thread_names_each_error_and_tells_none_twice():
         "11:02 UTC  Also: the error K in pay, 40 failures in an hour (E-2).",
         f"11:03 UTC  Worse: the error {name}, now 50 failures in an hour.",
         f"11:59 UTC  {name} has stopped: no failure for 48 min.",
-        "11:59 UTC  What remains: the error K in pay, 34 failures in an hour (E-2).",
+        "11:59 UTC  Now it is about the error K in pay, 34 failures in an hour (E-2).",
         "12:00 UTC  All of it is over: K in pay had up to 40 failures in an hour.",
     ]
+    acts = (
+        HistoryEntry(ago(9), "taken", kind, GROUP.subject, 50.0, by=ANA),
+        HistoryEntry(ago(8), "muted", kind, GROUP.subject, 50.0, by=ANA),
+        HistoryEntry(ago(8), "muted", kind, "E-2", 40.0, by=ANA),
+        HistoryEntry(ago(7), "settled", kind, GROUP.subject, 50.0),
+    )
+    led_by_either = (
+        replace(GROUP, folded=(other,), history=acts),
+        replace(GROUP, subject="E-2", folded=(GROUP.lead,), history=acts),
+    )
+    for one in led_by_either:
+        assert render_entries(one, acts, NOW).text.splitlines() == [
+            f"11:51 UTC  <@U0ANA> is on {GROUP.subject}.",
+            "11:52 UTC  <@U0ANA> muted it.",
+            f"11:53 UTC  All jobs of {GROUP.subject} have succeeded.",
+        ]
     taken = replace(other, facts={**other.facts, "taken_by": ANA})
     both = replace(GROUP, folded=(taken,))
     assert "Also: K in pay is new: 40 failures in the last hour (E-2), ana is on it." in text(both)

@@ -66,9 +66,11 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
         return [*tell_taken_off(entry.by or "somebody", entry.whom), "."]
     if entry.what in _ACTS:
         before, after = _ACTS[entry.what]
-        what = "it" if _is_of_all(entry, incident) else code(entry.subject)
+        what = code(entry.subject) if _is_of_one(entry, incident) else "it"
         return [name_actor(entry.by or "somebody"), f" {before}", what, f"{after}."]
     if entry.what == "settled":
+        if _is_of_one(entry, incident):
+            return ["All jobs of ", code(entry.subject), " have succeeded."]
         return ["All of its jobs have succeeded."]
     if entry.what == "unwatched":
         begin = when(entry.at - timedelta(seconds=entry.value), as_of)
@@ -81,6 +83,8 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
     if entry.what in _STEPS:
         came_back = entry.what == "cause" and _was_over(incident, entry)
         step = _STEPS["back" if came_back else entry.what]
+        if entry.what == "remains" and entry.kind is IncidentKind.GROUP:
+            step = "Now it is about {sized}"  # the one before may be muted only, and others remain
         also = "With the same cause" if has_same_cause(kind, incident) else "Also"
         told = step.format(named=named, sized=sized, by=entry.by, also=also)
         return [told, *(tell_name(entry) if entry.what in {"folded", "remains"} else ()), "."]
@@ -89,16 +93,25 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
 
 def _find_whole(entry: HistoryEntry, incident: Incident) -> HistoryEntry | None:
     """Whoever mutes an incident mutes each of its errors: what is told of that, once."""
+    alike = _find_alike(entry, incident)
+    return alike[0] if alike and alike[0].key != entry.key else None
+
+
+def _find_alike(entry: HistoryEntry, incident: Incident) -> list[HistoryEntry]:
+    """What the same person did with it at that moment, to each of its errors."""
     same = (entry.at, entry.what, entry.by)
-    alike = [one for one in incident.history if (one.at, one.what, one.by) == same]
-    return alike[0] if entry.by and alike and alike[0].key != entry.key else None
+    return [one for one in incident.history if entry.by and (one.at, one.what, one.by) == same]
 
 
-def _is_of_all(entry: HistoryEntry, incident: Incident) -> bool:
-    """Not an act on one of several errors."""
-    parts = {one.key for one in (incident.lead, *incident.folded)} - {entry.key}
-    several = entry.kind is IncidentKind.GROUP and parts
-    return not several or entry.key == incident.key
+def _is_of_one(entry: HistoryEntry, incident: Incident) -> bool:
+    """Whether it is of one error of an incident that has, or had, other parts.
+
+    Not of the one that leads it now: another did at that time, or will.
+    """
+    parts = {one.key for one in (incident.lead, *incident.folded, *incident.past)}
+    several = parts | {one.key for one in incident.history} != {entry.key}
+    is_error = entry.kind is IncidentKind.GROUP
+    return is_error and several and len(_find_alike(entry, incident)) < 2
 
 
 def _was_over(incident: Incident, entry: HistoryEntry) -> bool:

@@ -22,7 +22,7 @@ from jobs_maint.database.raised import QUOTES, is_stopped
 from jobs_maint.database.silence import limit_silence
 from jobs_maint.database.standby import LAG, note_lag
 from jobs_maint.durations import format_age
-from jobs_maint.quoting import few, in_quotes
+from jobs_maint.quoting import escape_hidden, few
 from jobs_maint.sql import load_queries
 
 __all__ = [
@@ -193,8 +193,9 @@ def describe_session(row: dict[str, Any]) -> str:
     """`process 41 (psql, user bo, open for 3 min)`, by its row in `find_holders` or the like."""
     age = f", open for {format_age(row['seconds'])}" if row["seconds"] is not None else ""
     if gid := row.get("gid"):
+        literal = escape_hidden(gid).replace("'", "''")  # as SQL takes it
         return (
-            f"the prepared transaction {in_quotes(gid, 200)} ({row['who']}{age}; COMMIT PREPARED "
+            f"the prepared transaction '{literal}' ({row['who']}{age}; COMMIT PREPARED "
             "or ROLLBACK PREPARED ends it)"
         )
     fetches = ", a worker that searches for its next job: see doctor, for admins" * row.get(

@@ -68,6 +68,15 @@ def is_refusal(exc: psycopg.Error) -> bool:
     return find_function(exc) is not None or not exc.sqlstate.startswith(_NOT_OF_A_ROW)
 
 
+def _is_of_statement(exc: psycopg.Error) -> bool:
+    """A missing right or table; not a row that a policy of row-level security forbids."""
+    return (
+        (exc.sqlstate or "").startswith(_STATEMENT)
+        and exc.diag.source_function != "ExecWithCheckOptions"
+        and not find_function(exc)
+    )
+
+
 def _is_elsewhere(exc: psycopg.Error) -> bool:
     return isinstance(exc, RACES) or (exc.sqlstate or "").startswith(_ELSEWHERE)
 
@@ -173,9 +182,7 @@ async def change_rows(
     if races.met:
         await limit_lock_waits(conn, LOCK_TIMEOUT)
     first = next(iter(refused.values()), None)
-    of_all = races.met >= MOST_HELD or (
-        first and (first.sqlstate or "").startswith(_STATEMENT) and not find_function(first)
-    )
+    of_all = races.met >= MOST_HELD or (first is not None and _is_of_statement(first))
     if first is not None and not done and of_all:
         raise first
     return done, refused
