@@ -201,7 +201,8 @@ def _tell_far(watch: Watch, preview: Preview) -> tuple[str, str]:
     far = f"{about}{watch.done:,} of {count_noun(preview.count, 'job')} had been processed"
     if did := say_counts(preview.verb, watch.counts, skips=watch.skips):
         far += f": {about}{did}"
-    then = "Completed work is kept; run the same command again for the rest."
+    is_all = watch.certain and watch.done >= preview.count  # ended between the last batch and this
+    then = f"Completed work is kept{'' if is_all else '; run the same command again for the rest'}."
     if VERBS[preview.verb].can_undo and watch.counts.get("done"):
         then += f" Undo: jobs-maint retry --request {watch.audit_id}"
     return far, then
