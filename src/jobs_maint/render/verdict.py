@@ -180,6 +180,8 @@ def _say_failed(report: StatsReport, failed: int) -> str:
 
 def _settled(report: StatsReport, failed: int) -> str:
     all_deleted = report.failed_now is None and report.deleted_since >= failed
+    if failed and report.failed_now and report.settled:
+        return f", {report.failed_now:,} {'is' if report.failed_now == 1 else 'are'} failed now"
     if not failed or not (report.none_failed or all_deleted):
         return ""
     return f", {report.say_whole(several=(report.settled or failed) > 1)}"
