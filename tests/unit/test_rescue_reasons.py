@@ -10,6 +10,7 @@ from jobs_maint.operations.rescue.speaking import ONE, SEVERAL
 
 AT = datetime(2026, 11, 23, 2, 10, tzinfo=UTC)
 ALIVE = {"beats": True, "beat_at": AT}
+NAMED = {"named": True, "beat_at": AT, "quiet_seconds": 30.0, "silent_seconds": 4.0}
 SILENT = {
     "had_recorder": True,
     "heartbeat_in": 20.0,
@@ -28,7 +29,8 @@ def say(who, **facts):
 @pytest.mark.parametrize(
     ("facts", "one", "several"),
     [
-        ({"named": True, "beat_at": AT}, "worker 3 is running it (", "worker 3 is running them ("),
+        (NAMED, "worker 3 is running it (", "worker 3 is running them ("),
+        (NAMED, "; if it was killed since, ask again in 26 s", "if it was killed since, ask again"),
         (ALIVE, "so it may yet start the job", "so it may yet start the jobs"),
         ({}, "it; the job has just started", "them; the jobs have just started"),
         (ALIVE | DUE, "has it and is alive", "has them and is alive"),

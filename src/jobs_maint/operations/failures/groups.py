@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -161,10 +161,11 @@ async def _add_settled(
     conn: Conn, groups: Sequence[ErrorGroup], window: Window
 ) -> tuple[ErrorGroup, ...]:
     """What became of the jobs of each that are not failed now, of so many failures at most."""
-    names, looked_at = [], 0
+    names, looked_at, lines = [], 0, Counter(group.name for group in groups)
     for group in groups:
         looked_at += group.count
-        if group.name and group.failed_now not in {None, group.count} and looked_at <= MOST_SETTLED:
+        is_asked = group.failed_now not in {None, group.count} and looked_at <= MOST_SETTLED
+        if group.name and lines[group.name] == 1 and is_asked:
             names.append(group.name)
     if not names:
         return tuple(groups)
@@ -177,7 +178,9 @@ async def _add_settled(
         if (fate := found.get(group.name)) is None:
             return group
         # One that failed again with another error is not failed with this one.
-        fate["retried_since"] += max(fate.pop("failed_now") - (group.failed_now or 0), 0)
-        return replace(group, settled=Settled(**fate))
+        again = max(fate["failed_now"] - (group.failed_now or 0), 0)
+        settled = {name: jobs for name, jobs in fate.items() if name != "failed_now"}
+        settled["retried_since"] += again
+        return replace(group, settled=Settled(**settled))
 
     return tuple(map(add, groups))
