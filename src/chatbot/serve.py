@@ -114,6 +114,8 @@ async def _start(
     rehearsal = asyncio.create_task(_rehearse(bot, maint, pool, who.user_id))
     stack.callback(rehearsal.cancel)
     await asyncio.wait({rehearsal}, timeout=REHEARSAL)
+    if rehearsal.done():
+        rehearsal.result()  # what is wrong with an answer stops the start
     # These objects stay: searching them for garbage again and again delays acknowledgements.
     gc.collect()
     gc.freeze()

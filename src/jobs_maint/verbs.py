@@ -106,7 +106,7 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
 )
 """Why several jobs were skipped, by code; the reason of a single job is more exact."""
 
-_OF_ONE = {"they were": "it was", "they ran": "it ran", "their": "its", "runs them": "runs it"}
+_OF_ONE = {"they were": "it was", "they ran": "it ran", "their": "its", "them": "it"}
 
 
 def say_skipped(code: str, number: int) -> str:

@@ -118,7 +118,11 @@ async def test_with_every_logger_at_every_level_there_is_no_secret_in_the_log(
             slack.set_fault(kind, method=method)
             await slack.command(OPERATOR, OPS, "/jobs stats")
         if mode == "http":
-            for body in (f"payload=%7B{CANARY}", f"text={CANARY}", CANARY, f"payload=[{CANARY}]"):
+            home = "team_id=T0LOCAL&api_app_id=A0LOCAL"
+            for body in (
+                f"payload=%7B{CANARY}", f"payload=[{CANARY}]", f"text={CANARY}", CANARY,
+                f"text={CANARY}&{home}", f"{CANARY}&{home}",
+            ):  # fmt: skip
                 await slack.post_raw(body)
                 await slack.post_raw(body, secret="another secret")
             await slack.post_raw(f"text={CANARY}", headers={"X-Slack-Signature": f"v0={CANARY}"})

@@ -214,6 +214,7 @@ def test_until_takes_a_span_or_a_time_and_says_both(until):
         ("retry E-a662 --since 1h", "retry --all --group E-a662 --since 1h"),
         ("retry 4711 --since 1h", None),
         ("retry a b --since 1h", None),
+        ("retry I-7 --since 1h", None),
         ("cancel --running", None),
         ("incidents I-7 --since 1h", "incidents I-7"),
         ("rescue --dry-run", "stuck"),

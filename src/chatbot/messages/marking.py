@@ -20,7 +20,7 @@ __all__ = ["Mark", "find_labels", "mark_done", "tell_part", "tell_who", "tell_wh
 MOST_TOLD = 3
 """In the place of one button."""
 
-_NUMBER = re.compile(r"(Put |Retry |Preview retry of )(\d[\d,]*)( jobs?\b)?")
+_NUMBER = re.compile(r"(Put |Retry |Rescue |Preview retry of )(\d[\d,]*)( jobs?\b)?")
 _REST = {"Put them back": "Put the rest back", "Preview retry": "Preview the rest"}
 
 

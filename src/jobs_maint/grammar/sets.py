@@ -175,6 +175,8 @@ def _refuse_mixed(
         if (words and not words[0][:1].isalpha()) or len(words) > 1 or "--" in options:
             raise InvalidRequest(why)
         for word in words:
+            if (named := find_named(word)) is not None and not named.group:
+                raise InvalidRequest(why)
             options.remove(word)
         line = _line_of_all(verb, words, options)
         raise InvalidRequest(f"{why}; did you mean '{short(line)}'?", suggestion=line)

@@ -91,10 +91,11 @@ def _hide_words(text: str, rules: Rules) -> str:
         text = hide_inserted(text, rules)
     if "stdin" in small:
         text = hide_copied(text, rules)
+    text = hide_given(text, rules)  # before the words that it begins with are hidden
     text = hide_parameters(text, rules)
     text = hide_assigned(hide_pairs(text, rules), rules)
     text = hide_spoken(hide_compared(text, rules))
-    text = hide_given(hide_options(text), rules)
+    text = hide_options(text)
     text = _BEARER.sub(_hide_bearer, text)
     text = KNOWN.sub(HIDDEN, text)
     text = _KEY_MATERIAL.sub(lambda found: HIDDEN if is_random(found[0], 1) else found[0], text)

@@ -277,7 +277,7 @@ FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE t.tgrelid IN (to_regclass('procrastinate_jobs'), to_regclass('procrastinate_events'))
   AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgname NOT LIKE 'procrastinate\_%%'
   AND (p.prosrc ~* '\mdblink'
-       OR EXISTS (SELECT FROM pg_class f WHERE f.relkind = 'f' AND strpos(p.prosrc, f.relname::text) > 0))
+       OR EXISTS (SELECT FROM pg_class f WHERE f.relkind = 'f' AND f.relname = ANY (regexp_split_to_array(p.prosrc, '[^\w$]+'))))
 ORDER BY 1, 2;
 
 -- name: sample_worker_ids (percent)
