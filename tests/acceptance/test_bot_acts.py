@@ -15,6 +15,8 @@ from tests.support.fleet import Fleet
 from tests.support.waiting import until
 
 from chatbot.handling.lost_runs import tell_lost_runs
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import Button, buttons, paragraph
 from chatbot.runtime.awake import Awake
 from jobs_maint.operations.failures.memory import collect_groups
 from local_slack.sample import (
@@ -362,6 +364,22 @@ async def test_what_one_who_reaches_a_part_leaves_keeps_its_button(pool, conn):
         assert find_buttons(now(slack, after)) == []
         assert as_text(now(slack, after)).count(f"2 put back by @{OPERATOR}") == 1
         assert f"2 put back by @{ADMIN}" in as_text(now(slack, after))
+
+
+async def test_a_button_whose_label_names_no_number_tells_each_who_used_it_once(pool, conn):
+    roles = {**ROLES, "operator": {"users": [OPERATOR], "queues": ["mail"]}}
+    async with open_bot(pool, settings={"roles": json.dumps(roles)}) as (slack, bot):
+        label = "Preview retry"  # as in the message of an incident
+        offered = pack([paragraph(["Failing."]), buttons(Button(label, "retry --all"))])
+        await bot.slack.posting.post(OPS, offered)
+        [message] = slack.messages(OPS)
+        for times in (1, 2, 3):
+            await make_failed(conn, times, "mail")
+            [preview] = await click(slack, bot, OPERATOR, now(slack, message), label)
+            await click(slack, bot, OPERATOR, preview, f"Retry {times} job{'s' * (times > 1)}")
+            label = "Preview the rest"
+            assert find_buttons(now(slack, message)) == [label]
+            assert as_text(now(slack, message)).lower().count("retried by") == times
 
 
 async def test_a_purge_shows_what_it_deletes_and_deletes_it(pool, conn, make_job):

@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 from chatbot.access.directory import Directory
 from chatbot.handling.targets import find_target
 from chatbot.inbound.slack_request import SlackRequest
-from chatbot.messages.marking import Mark, find_labels, mark_done
+from chatbot.messages.marking import Mark, find_button_ids, mark_done
 from chatbot.messages.message import Message
 from chatbot.slack.editing import Editing
 from jobs_maint.errors import JobsMaintError
@@ -62,8 +62,8 @@ class Origins:
         if before is not None and before.marks:
             seen.original = before.original
             for words, mark in before.marks.items():
-                labels = find_labels(message, words)
-                if labels and labels != find_labels(before.message, words):
+                there = find_button_ids(message, words)
+                if there and there != find_button_ids(before.message, words):
                     # It was clicked with this mark in it, and a button for the rest.
                     seen.original = mark_done(seen.original, {words: mark})
                 else:
@@ -103,7 +103,7 @@ class Origins:
         `add`: after who ran them before, as several people may have done a part each.
         """
         for place, seen in list(self._seen.items()):
-            if place[0] != channel or not find_labels(seen.message, words):
+            if place[0] != channel or not find_button_ids(seen.message, words):
                 continue
             seen.marks[words] = mark.after(seen.marks.get(words) if add else None)
             await self._show(place)

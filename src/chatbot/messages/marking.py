@@ -15,11 +15,12 @@ from chatbot.messages.words import count
 from jobs_maint.models import BulkReport
 from jobs_maint.verbs import find_verb
 
-__all__ = ["Mark", "find_labels", "mark_done", "tell_part", "tell_who", "tell_who_ran"]
+__all__ = ["Mark", "find_button_ids", "mark_done", "tell_part", "tell_who", "tell_who_ran"]
 
 MOST_TOLD = 3
 """In the place of one button."""
 
+_RUNS = "jobs_run:"
 _NUMBER = re.compile(r"(Put |Retry |Rescue |Preview retry of )(\d[\d,]*)( jobs?\b)?")
 _REST = {"Put them back": "Put the rest back", "Preview retry": "Preview the rest"}
 
@@ -91,10 +92,10 @@ def mark_done(message: Message, marks: Mapping[str, Mark]) -> Message:
     return replace(message, text=text, blocks=blocks)
 
 
-def find_labels(message: Message, words: str) -> list[str]:
-    """Of the buttons that run these words."""
+def find_button_ids(message: Message, words: str) -> list[str]:
+    """The ids of the buttons that run these words; one that is left for the rest has another."""
     return [
-        str(element["text"]["text"])
+        str(element["action_id"])
         for block in message.blocks
         for element in block.get("elements", ())
         if _runs(element, (words,))
@@ -115,7 +116,8 @@ def _leave(button: Block, marks: Mapping[str, Mark]) -> Block | None:
     if left == 0:
         return None
     label = _REST.get(label, label.replace(" of all of ", " of the rest of "))
-    return {**button, "text": {**button["text"], "text": label}}
+    action = f"{_RUNS}+{button['action_id'].removeprefix(_RUNS)}"[:255]
+    return {**button, "text": {**button["text"], "text": label}, "action_id": action}
 
 
 def _join(lines: Sequence[Line]) -> Line:
@@ -124,4 +126,4 @@ def _join(lines: Sequence[Line]) -> Line:
 
 def _runs(element: Block, words: Container[str]) -> bool:
     name = str(element.get("action_id", ""))
-    return name.startswith("jobs_run:") and element.get("value") in words
+    return name.startswith(_RUNS) and element.get("value") in words
