@@ -44,10 +44,10 @@ def parse_duration(text: str) -> timedelta | None:
         return None
     if not _WHOLE.fullmatch(words):
         meant = respell_duration(text)
-        write = f"did you mean {meant}?" if meant else (
-            "write a number and a unit, such as 30d, 12h, 5m or 90s"
-        )  # fmt: skip
-        raise InvalidRequest(f"{in_quotes(text)} is not a duration; {write}")
+        found = f"{in_quotes(text)} is not a duration"
+        if meant:
+            raise InvalidRequest(found, f"; did you mean {meant}?")
+        raise InvalidRequest(f"{found}; write a number and a unit, such as 30d, 12h, 5m or 90s")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(words))
     duration = timedelta(seconds=min(seconds, _LONGEST.total_seconds() + 1))
     if duration > _LONGEST:

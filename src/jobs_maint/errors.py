@@ -41,10 +41,24 @@ class InvalidRequest(JobsMaintError):
     code = "invalid_request"
     exit_code = 2
 
-    def __init__(self, message: str, *, suggestion: str | None = None) -> None:
-        """`suggestion` is the corrected command line (without the command's name), if any."""
-        super().__init__(message)
+    def __init__(
+        self,
+        found: str,
+        ending: str = "",
+        *,
+        suggestion: str | None = None,
+        leads_to: str | None = None,
+    ) -> None:
+        """`suggestion` is the corrected command line (without the command's name), if any.
+
+        `ending`: what to type instead, as the end of the message: it goes where something better
+        is known. `leads_to`: the word that tells more, where the message names one.
+        """
+        super().__init__(found + ending)
+        self.found = found
+        self.ending = ending
         self.suggestion = suggestion
+        self.leads_to = leads_to
 
 
 class JobNotFound(JobsMaintError):

@@ -300,6 +300,11 @@ async def test_words_that_are_none_and_far_too_many_are_one_private_sentence(
     async with open_bot(pool, mode=mode) as (slack, bot):
         [answer] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --request 99")
         assert f"in the audit; ask @{ADMIN}: audit lists" in as_text(answer)
+        [answer] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --request it")
+        assert f"is not the id of a request; ask @{ADMIN}: audit lists" in as_text(answer)
+        # A word that was only quoted leads nowhere.
+        [answer] = await ask(slack, bot, OPERATOR, OPS, "/jobs stats 'a; `audit`'")
+        assert f"@{ADMIN}" not in as_text(answer)
         for typed, expected in odd.items():
             [answer] = await ask(slack, bot, ADMIN, OPS, f"/jobs {typed}")
             assert answer.ephemeral, typed[:80]

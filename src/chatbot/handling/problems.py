@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -125,15 +124,14 @@ async def explain_error(services: Services, exc: JobsMaintError, request: SlackR
 
 async def _find_whom(services: Services, exc: JobsMaintError, request: SlackRequest) -> Line | None:
     """Whom to ask where the error leads to a word that the asker may not use; None: it does not."""
-    named = re.findall(r"`([a-z]+)`", str(exc).partition("; ")[2])
-    roles = [role for name in named if name in WORDS and (role := WORDS[name].role) is not None]
-    if not roles:
+    leads_to = exc.leads_to if isinstance(exc, InvalidRequest) else None
+    role = WORDS[leads_to].role if leads_to is not None else None
+    if role is None:
         return None
     known = await services.find_actor(request, ShowAudit())
-    lacking = [role for role in roles if known.actor.scope(role) is None]
-    if not lacking or known.problems:
+    if known.actor.scope(role) is not None or known.problems:
         return None
-    return name_people(*await find_holders(services, lacking[0], known.actor))
+    return name_people(*await find_holders(services, role, known.actor))
 
 
 def _explain(

@@ -102,7 +102,8 @@ def _read_target(word: str, target: str | None) -> str | int | Incident:
         )
     raise InvalidRequest(
         f"{in_quotes(text)} is not the name of a group or of an incident; `errors` and `incidents` "
-        "show names such as E-4f2a and I-7"
+        "show names such as E-4f2a and I-7",
+        leads_to="errors",
     )
 
 
@@ -114,7 +115,8 @@ def build_incidents(*, incident: str | None, since: timedelta | None) -> Action[
         refuse_named(incident, "an incident")
         raise InvalidRequest(
             f"{in_quotes(incident)} is not the name of an incident, such as I-7; `incidents` alone "
-            "lists them"
+            "lists them",
+            leads_to="incidents",
         )
     if since is not None:
         raise InvalidRequest(

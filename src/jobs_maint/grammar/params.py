@@ -19,6 +19,7 @@ __all__ = [
     "MARKS",
     "PART",
     "TASK",
+    "BadValue",
     "GroupName",
     "JobIds",
     "Limit",
@@ -48,6 +49,16 @@ if TYPE_CHECKING:
     _TextType = click.ParamType[str]
 else:  # older releases of click have no generic ParamType
     _IdsType = _SpanType = _NumberType = _TextType = click.ParamType
+
+
+class BadValue(click.BadParameter):
+    """What is wrong with a value; the message names the word that was given it."""
+
+    def __init__(
+        self, why: InvalidRequest, param: click.Parameter | None, ctx: click.Context | None
+    ) -> None:
+        super().__init__(str(why), ctx, param)
+        self.why = why
 
 
 def _whole_number(text: str, largest: int) -> int | None:
@@ -101,7 +112,8 @@ def refuse_named(text: str, wanted: str, *, again: str | None = None) -> None:
         return
     line = f"{again} {named.group}" if again is not None and named.group else named.line
     raise InvalidRequest(
-        f"{in_quotes(text)} is the name of {named.what}, not {wanted}; did you mean '{line}'?",
+        f"{in_quotes(text)} is the name of {named.what}, not {wanted}",
+        f"; did you mean '{line}'?",
         suggestion=line,
     )
 
@@ -115,12 +127,11 @@ class GroupName(_TextType):
         name = read_group_name(_bare_id(str(value)))
         if name is None:
             refuse_named(str(value), "a group of errors")
-            self.fail(
+            why = (
                 f"{in_quotes(str(value))} is not the name of a group; `errors` shows names such as "
-                "E-4f2a",
-                param,
-                ctx,
+                "E-4f2a"
             )
+            raise BadValue(InvalidRequest(why, leads_to="errors"), param, ctx)
         return name
 
 
@@ -164,7 +175,7 @@ class Window(_SpanType):
         try:
             return parse_window(value) if isinstance(value, str) else value
         except InvalidRequest as exc:
-            self.fail(str(exc), param, ctx)
+            raise BadValue(exc, param, ctx) from None
 
 
 EARLIEST_YEAR = 1970
@@ -268,9 +279,8 @@ class Number(_NumberType):
         text = _bare_id(str(value)).removeprefix("#")
         number = _whole_number(text, LARGEST_ID) if re.fullmatch(r"[0-9]+", text) else None
         if number is None:
-            self.fail(
-                f"{in_quotes(text)} is not the id of a request; `audit` lists them", param, ctx
-            )
+            why = f"{in_quotes(text)} is not the id of a request; `audit` lists them"
+            raise BadValue(InvalidRequest(why, leads_to="audit"), param, ctx)
         return number
 
 

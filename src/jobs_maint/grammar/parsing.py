@@ -20,7 +20,7 @@ from jobs_maint.grammar.near import (
     is_of_other_tools,
     list_options,
 )
-from jobs_maint.grammar.params import JobIds, no_job_id, refuse_named, short
+from jobs_maint.grammar.params import BadValue, JobIds, no_job_id, refuse_named, short
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import build_grammar
 from jobs_maint.quoting import in_quotes, unescape
@@ -55,14 +55,14 @@ def parse_words(words: Sequence[str], surface: Surface) -> Command:
         line = None if first is None else _mend(first, surface)
         if line == exc.suggestion:
             raise
-        text = re.sub(r"; (?:did you mean|see help).*", "", str(exc), flags=re.DOTALL)
-        if line is None:
-            about = split_text(exc.suggestion or "help")[0]
-            if option := re.search(r"; did you mean (--[a-z-]+)\?$", str(exc)):
-                text += f"; did you mean {option[1]}?"
-                raise InvalidRequest(f"{text} See help {about}") from None
-            raise InvalidRequest(f"{text}; see help {about}") from None
-        raise InvalidRequest(f"{text}; did you mean '{short(line)}'?", suggestion=line) from None
+        about = split_text(exc.suggestion or "help")[0]
+        if line is not None:
+            ending = f"; did you mean '{short(line)}'?"
+        elif isinstance(exc, _MisspeltOption) and exc.suggestion:
+            ending = f"{ask_meant(exc.close)} See help {about}"
+        else:
+            ending = f"; see help {about}"
+        raise InvalidRequest(exc.found, ending, suggestion=line, leads_to=exc.leads_to) from None
 
 
 def _mend(line: str, surface: Surface) -> str | None:
@@ -112,7 +112,7 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
     except click.NoSuchOption as exc:
         raise _unknown_option(exc.option_name, path, rest, command, surface) from None
     except click.UsageError as exc:
-        raise InvalidRequest(_sentence(exc, path, command)) from None
+        raise _explain_misuse(exc, path, command) from None
 
 
 def _unknown_word(
@@ -121,12 +121,13 @@ def _unknown_word(
     if rest[0].startswith("-") and len(rest) > 1 and rest[1] in group.commands:
         if rest[0].partition("=")[0] not in list_options(group.commands[rest[1]]):
             return InvalidRequest(
-                f"options come after the word, and {rest[1]} has no option {short(rest[0])}; "
-                f"see help {rest[1]}"
+                f"options come after the word, and {rest[1]} has no option {short(rest[0])}",
+                f"; see help {rest[1]}",
             )
         suggestion = _line([*path, *rest[1:], rest[0]])
         return InvalidRequest(
-            f"options come after the word; did you mean '{short(suggestion)}'?",
+            "options come after the word",
+            f"; did you mean '{short(suggestion)}'?",
             suggestion=suggestion,
         )
     option = rest[0].partition("=")[0]
@@ -134,7 +135,7 @@ def _unknown_word(
     if option.startswith("-") and takes:
         word = next((one for one in ("stats", "status") if one in takes), takes[0])
         line = short(_line([*path, word, *rest]))
-        return InvalidRequest(f"{option} comes after a word, as in '{line}'; see help")
+        return InvalidRequest(f"{option} comes after a word, as in '{line}'", "; see help")
     refuse_named(rest[0], "a command")
     full = " ".join([*path, rest[0]])
     if instead := explain(full.lower(), surface):
@@ -143,18 +144,18 @@ def _unknown_word(
     if not path and rest[0].lower() in SHOWS and len(rest) > 1 and rest[1] in group.commands:
         near.insert(0, _line(rest[1:]))
     if not near:
-        text = f"{in_quotes(full)} is not a known command; see help"
+        ending = "; see help"
         other = is_of_other_tools(full.lower()) or _MENTION.fullmatch(full)
         is_queue = not (option.startswith("-") or other)
         if not path and len(rest) == 1 and is_queue:
-            text += f", or {short(_line(['stats', *rest]))} for a queue"
-        return InvalidRequest(text)
+            ending += f", or {short(_line(['stats', *rest]))} for a queue"
+        return InvalidRequest(f"{in_quotes(full)} is not a known command", ending)
     lines = [line for line in near if _mend(line, surface) is not None] or near[:1]
     if is_of_other_tools(full.lower()):  # the likeliest stands first
         del lines[1:]
-    meant = ask_meant(f"'{short(line)}'" for line in lines)
     return InvalidRequest(
-        f"{in_quotes(full)} is not a known command{meant}",
+        f"{in_quotes(full)} is not a known command",
+        ask_meant(f"'{short(line)}'" for line in lines),
         suggestion=lines[0] if len(lines) == 1 else None,
     )
 
@@ -209,7 +210,7 @@ def _refuse_mention(path: list[str], rest: list[str], command: click.Command) ->
         if wanted and (found := _MENTION.fullmatch(meant)) is not None:
             what = "a person" if found[1] else "a channel"
             raise InvalidRequest(
-                f"{' '.join(path)} expects {wanted}, not {what}; see help {path[0]}"
+                f"{' '.join(path)} expects {wanted}, not {what}", f"; see help {path[0]}"
             )
 
 
@@ -234,12 +235,22 @@ def _unknown_option(
     if not close and (place := find_place(option, rest, command, surface)) is not None:
         line = _line([*path[:-1], *place])
         return InvalidRequest(
-            f"{word} has no option {short(option)}; did you mean '{short(line)}'?", suggestion=line
+            f"{word} has no option {short(option)}",
+            f"; did you mean '{short(line)}'?",
+            suggestion=line,
         )
     close = close or find_nearest(option, known)
     if not close:
-        return InvalidRequest(f"{word} has no option {short(option)}; see help {path[0]}")
+        return InvalidRequest(f"{word} has no option {short(option)}", f"; see help {path[0]}")
     return _suggest_option(option, option, close, path, rest)
+
+
+class _MisspeltOption(InvalidRequest):
+    """`close`: the options that may be meant."""
+
+    def __init__(self, found: str, close: Sequence[str], suggestion: str | None) -> None:
+        super().__init__(found, ask_meant(close), suggestion=suggestion)
+        self.close = close
 
 
 def _suggest_option(
@@ -247,9 +258,10 @@ def _suggest_option(
 ) -> InvalidRequest:
     """`told`: the option as it was typed; in `rest` it stands as `typed`."""
     fixed = [re.sub(rf"^{re.escape(typed)}(?==|$)", close[0], part) for part in rest]
-    return InvalidRequest(
-        f"{' '.join(path)} has no option {short(told)}{ask_meant(close)}",
-        suggestion=_line([*path, *fixed]) if len(close) == 1 else None,
+    return _MisspeltOption(
+        f"{' '.join(path)} has no option {short(told)}",
+        close,
+        _line([*path, *fixed]) if len(close) == 1 else None,
     )
 
 
@@ -257,18 +269,23 @@ def _line(words: Sequence[str]) -> str:
     return " ".join(quote_word(word) for word in words)
 
 
-def _sentence(exc: click.UsageError, path: list[str], command: click.Command) -> str:
+def _explain_misuse(
+    exc: click.UsageError, path: list[str], command: click.Command
+) -> InvalidRequest:
     word = " ".join(path)
     text = exc.message.rstrip(".")
+    if isinstance(exc, BadValue):
+        why = exc.why
+        return InvalidRequest(f"{word}: {why.found}", why.ending, leads_to=why.leads_to)
+    if isinstance(exc, click.BadParameter) and not isinstance(exc, click.MissingParameter):
+        return InvalidRequest(f"{word}: {text}")
+    found = f"{word}: {text}"
     if isinstance(exc, click.BadOptionUsage):
-        return f"{word}: {text[:1].lower()}{text[1:]}; see help {path[0]}"
-    if isinstance(exc, click.MissingParameter):
-        missing = exc.param.human_readable_name if exc.param else "more"
-        return f"{word} needs {missing}; see help {path[0]}"
-    if isinstance(exc, click.BadParameter):
-        return f"{word}: {text}"
-    places = sum(isinstance(param, click.Argument) for param in command.params)
-    if extra := re.search(r"unexpected extra arguments? \((.*)\)", exc.message, re.DOTALL):
+        found = f"{word}: {text[:1].lower()}{text[1:]}"
+    elif isinstance(exc, click.MissingParameter):
+        found = f"{word} needs {exc.param.human_readable_name if exc.param else 'more'}"
+    elif extra := re.search(r"unexpected extra arguments? \((.*)\)", exc.message, re.DOTALL):
+        places = sum(isinstance(param, click.Argument) for param in command.params)
         takes = "takes at most one argument" if places else "takes no arguments"
-        return f"{word} {takes}; unexpected: {in_quotes(extra[1])}; see help {path[0]}"
-    return f"{word}: {text}; see help {path[0]}"
+        found = f"{word} {takes}; unexpected: {in_quotes(extra[1])}"
+    return InvalidRequest(found, f"; see help {path[0]}")

@@ -96,11 +96,11 @@ def _read_ids(verb: BulkVerb, words: Sequence[str]) -> tuple[int, ...]:
     if words and words[0][:1].isalpha():
         refusal = f"{in_quotes(words[0])} is not a job id"
         if any(word.strip("#,").isdigit() for word in words):
-            raise InvalidRequest(f"{refusal}; see help {verb}")
+            raise InvalidRequest(refusal, f"; see help {verb}")
         for word in words[words[0].lower() == "all" :][:1]:
             refuse_named(word, "a job id", again=f"{verb} --all --group")
         line = _line_of_all(verb, words)
-        raise InvalidRequest(f"{refusal}; did you mean '{short(line)}'?", suggestion=line)
+        raise InvalidRequest(refusal, f"; did you mean '{short(line)}'?", suggestion=line)
     ids = JobIds()
     return flat_ids([ids.convert(word, None, None) for word in words], verb.value, "--all")
 
@@ -179,7 +179,7 @@ def _refuse_mixed(
                 raise InvalidRequest(why)
             options.remove(word)
         line = _line_of_all(verb, words, options)
-        raise InvalidRequest(f"{why}; did you mean '{short(line)}'?", suggestion=line)
+        raise InvalidRequest(why, f"; did you mean '{short(line)}'?", suggestion=line)
 
 
 def _refuse_empty_span(asked: actions.PreviewBulk) -> None:
@@ -191,7 +191,7 @@ def _refuse_empty_span(asked: actions.PreviewBulk) -> None:
     if since == until:
         raise InvalidRequest(why)
     line = replace(asked, filter=replace(asked.filter, since=until, until=since)).words()
-    raise InvalidRequest(f"{why}; did you mean '{short(line)}'?", suggestion=line)
+    raise InvalidRequest(why, f"; did you mean '{short(line)}'?", suggestion=line)
 
 
 def _statuses(verb: BulkVerb, text: str | None, *, request: bool) -> tuple[str, ...]:
@@ -227,6 +227,7 @@ def as_dry_run(action: Action[Any]) -> Action[Any]:
         raise InvalidRequest(
             "rescue --dry-run needs job ids; `stuck` shows what a rescue without ids would look at",
             suggestion="stuck",
+            leads_to="stuck",
         )
     if isinstance(action, actions.RescueJobs):
         return actions.PreviewRescue(action.job_ids, dry_run=True)

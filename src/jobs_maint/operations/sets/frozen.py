@@ -53,7 +53,8 @@ async def freeze_set(
         found = await fetch_all(conn, queries["find_request"], {"request": wanted.request})
         if not found:
             raise InvalidRequest(
-                f"There is no request {wanted.request} in the audit; `audit` lists them."
+                f"There is no request {wanted.request} in the audit; `audit` lists them.",
+                leads_to="audit",
             )
     selected = await select(conn, verb, wanted, group, rules, scope)
     rows, records, until = selected.rows, selected.records, selected.until
