@@ -101,7 +101,6 @@ class Bot:
         self._identity: Identity | None = None
         self._checked_at = float("-inf")
         self._ready_pool = ready_pool or pool
-        self._checking = asyncio.Lock()
         self._look: asyncio.Task[str | None] | None = None
         self._problem: str | None = None
         self._failed_at = float("-inf")
@@ -119,16 +118,17 @@ class Bot:
     async def is_ready(self) -> str | None:
         """None if requests can be served now, otherwise why not, in words for strangers.
 
-        Failures are kept for a moment, so that many who ask cost no more than one.
+        Who asks at once shares one look, and a failure is kept for a moment.
         """
-        async with self._checking:
-            if not 0 <= self._clock() - self._failed_at <= FAILURE_KEPT:
-                if self._look is None or self._look.done():
-                    self._look = asyncio.create_task(self._find_problem())
-                done, _ = await asyncio.wait({self._look}, timeout=LONGEST_LOOK)
-                self._problem = self._look.result() if done else _TOO_SLOW
-                self._failed_at = self._clock() if self._problem else float("-inf")
+        if 0 <= self._clock() - self._failed_at <= FAILURE_KEPT:
             return self._problem
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._find_problem())
+        look = self._look
+        done, _ = await asyncio.wait({look}, timeout=LONGEST_LOOK)
+        problem = self._problem = look.result() if done else _TOO_SLOW
+        self._failed_at = self._clock() if problem else float("-inf")
+        return problem
 
     async def _find_problem(self) -> str | None:
         try:

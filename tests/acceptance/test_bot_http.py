@@ -164,3 +164,16 @@ async def test_readyz_answers_in_time_where_the_database_does_not(pool, conn, mo
             await conn.execute("ROLLBACK")
         while await bot.is_ready() is not None:
             await asyncio.sleep(0.1)
+
+
+async def test_those_who_ask_readyz_while_the_database_is_slow_share_one_look(pool, conn):
+    async with open_bot(pool) as (_, bot), asyncio.timeout(20):
+        looked = pool.get_stats()["requests_num"]
+        await conn.execute("BEGIN; LOCK TABLE jobs_maint_migrations IN ACCESS EXCLUSIVE MODE")
+        try:
+            asking = [asyncio.create_task(bot.is_ready()) for _ in range(5)]
+            await asyncio.sleep(0)  # each of them asks
+        finally:
+            await conn.execute("ROLLBACK")
+        assert await asyncio.gather(*asking) == [None] * 5
+        assert pool.get_stats()["requests_num"] - looked == 1
