@@ -713,7 +713,7 @@ async def test_a_queue_lacks_a_worker_since_the_last_that_listened_was_there(poo
     assert one.facts["waiting"] == 1
 
 
-async def test_the_list_names_what_is_not_watched(pool):
+async def test_no_incident_is_never_said_without_what_is_watched_and_what_not(pool):
     async def look(limits):
         await see(pool, limits)
         report = await perform(pool, ANA, ListIncidents())
@@ -725,5 +725,13 @@ async def test_the_list_names_what_is_not_watched(pool):
     assert "atched:" not in shell + message
     unwatched, shell, message = await look(Limits(kinds=kinds - {IncidentKind.GROUP}))
     assert unwatched == (IncidentKind.GROUP,)
-    assert "Not watched: new errors (CHATBOT_INCIDENTS)." in shell
-    assert "not watched: new errors (CHATBOT_INCIDENTS)" in message
+    says = (
+        "Watched: missing workers, queues that are behind, many failures, stuck jobs, missed ticks,"
+        " maintenance, digests, recorders. Not watched: new errors (CHATBOT_INCIDENTS)."
+    )
+    assert shell.splitlines()[0] == "No incident is open."
+    assert " ".join(shell.split()).startswith(f"No incident is open. {says}")
+    assert message.splitlines()[0] == f"🟢 No incident now. {says}"
+    _, shell, message = await look(Limits(kinds=frozenset()))
+    assert "Nothing is watched (CHATBOT_INCIDENTS)." in shell
+    assert message.startswith("🟡 No incident now. Nothing is watched (CHATBOT_INCIDENTS).")

@@ -33,12 +33,13 @@ from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import DOTS, count, say_span
 from jobs_maint.actions import ListIncidents, MuteIncident, TakeIncident
-from jobs_maint.models import Incident, IncidentReport, IncidentsReport
+from jobs_maint.models import Incident, IncidentKind, IncidentReport, IncidentsReport
 from jobs_maint.render import (
     judge_incidents,
     list_takers,
     say_reach,
     say_unwatched,
+    say_watched,
     sort_incidents,
 )
 
@@ -90,9 +91,12 @@ def _headline(report: IncidentsReport) -> Line:
         return [f"{dot} ", bold(f"{count(len(report.open), 'incident')} now{reach}.")]
     if report.watched_at is None:
         return ["🟡 ", bold("No bot has watched these jobs yet.")]
+    watched = say_watched(report.unwatched)
+    then = [f" {watched}"] if watched else []
     if report.paused:
-        return ["🟡 ", bold(f"No incident now{reach}, and a planned pause is on.")]
-    return ["🟡 " if report.hidden_incidents else "🟢 ", bold(f"No incident now{reach}.")]
+        return ["🟡 ", bold(f"No incident now{reach}, and a planned pause is on."), *then]
+    unsure = report.hidden_incidents or len(report.unwatched) == len(IncidentKind)
+    return ["🟡 " if unsure else "🟢 ", bold(f"No incident now{reach}."), *then]
 
 
 def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]:
@@ -118,7 +122,7 @@ def _notes(report: IncidentsReport) -> Part:
     notes: list[Line] = [["as of ", when(report.as_of, report.as_of)]]
     if report.watched_at is not None and report.as_of - report.watched_at > UNWATCHED:
         notes.append(["no bot has watched since ", when(report.watched_at, report.as_of)])
-    if unwatched := say_unwatched(report.unwatched):
+    if report.open and (unwatched := say_unwatched(report.unwatched)):
         notes.append([unwatched[0].lower() + unwatched[1:-1]])
     if report.hidden_incidents:
         hidden = count(report.hidden_incidents, "more incident")

@@ -27,6 +27,7 @@ from jobs_maint.render.conditions import (
     say_times,
     say_unheard,
     say_unwatched,
+    say_watched,
     say_with_end,
     say_within,
 )
@@ -120,6 +121,7 @@ __all__ = [
     "say_times",
     "say_unheard",
     "say_unwatched",
+    "say_watched",
     "say_with_end",
     "say_within",
     "short_task",

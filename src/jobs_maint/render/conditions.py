@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age, is_near
@@ -38,6 +38,7 @@ __all__ = [
     "say_times",
     "say_unheard",
     "say_unwatched",
+    "say_watched",
     "say_with_end",
     "say_within",
 ]
@@ -123,6 +124,14 @@ def say_unwatched(kinds: Iterable[IncidentKind]) -> str:
     """`Not watched: new errors, stuck jobs (CHATBOT_INCIDENTS).`; empty where all kinds are."""
     names = ", ".join(_NAMES[kind] for kind in kinds)
     return f"Not watched: {names} (CHATBOT_INCIDENTS)." if names else ""
+
+
+def say_watched(unwatched: Collection[IncidentKind]) -> str:
+    """What is watched and what not, beside “no incident”; empty where all kinds are watched."""
+    watched = ", ".join(name for kind, name in _NAMES.items() if kind not in unwatched)
+    if not watched:
+        return "Nothing is watched (CHATBOT_INCIDENTS)."
+    return f"Watched: {watched}. {say_unwatched(unwatched)}" if unwatched else ""
 
 
 def say_incident(one: Incident, until: datetime) -> str:

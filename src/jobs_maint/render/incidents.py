@@ -27,6 +27,7 @@ from jobs_maint.render.conditions import (
     say_since,
     say_unheard,
     say_unwatched,
+    say_watched,
 )
 from jobs_maint.render.coverage import safe_reach
 from jobs_maint.render.levels import judge_incidents, sort_incidents
@@ -53,10 +54,11 @@ def _headline(report: IncidentsReport, page: Page) -> None:
     elif report.paused:
         page.line(f"No incident is open{reach}, and a planned pause is on.", "bold yellow")
     else:
-        page.line(
-            f"No incident is open{reach}.",
-            "bold yellow" if report.hidden_incidents else "bold green",
-        )
+        unsure = report.hidden_incidents or len(report.unwatched) == len(IncidentKind)
+        page.line(f"No incident is open{reach}.", "bold yellow" if unsure else "bold green")
+    is_calm = not report.open and report.watched_at is not None
+    if is_calm and (watched := say_watched(report.unwatched)):
+        page.line(watched)
 
 
 def render_incidents(report: IncidentsReport, page: Page) -> None:
@@ -76,7 +78,7 @@ def render_incidents(report: IncidentsReport, page: Page) -> None:
     if report.watched_at is None:
         page.line("jobs-chatbot run watches; without it, see jobs-maint stats and doctor.")
         return
-    if unwatched := say_unwatched(report.unwatched):
+    if report.open and (unwatched := say_unwatched(report.unwatched)):
         page.line(unwatched)
     if report.paused:
         page.line("During the planned pause nothing becomes an incident: see jobs-maint stats.")
