@@ -138,6 +138,20 @@ async def test_after_a_stop_the_button_previews_exactly_the_rest(ana, conn):
     assert await left.fetchone() == (0,)
 
 
+async def test_an_outcome_names_the_queues_of_what_was_done_not_of_what_others_had_taken(
+    ana, make_job
+):
+    await make_job(status="failed", queue="mail")
+    taken = await make_job(status="failed", queue="web")
+    await ana.type("retry --all")
+    assert ana.message.text.startswith("Retry 2 failed jobs of 2 queues?")
+    preview = ana.message
+    await ana.type(f"retry {taken}")
+    ana.message = preview
+    await ana.confirm("Retry 2 jobs")
+    assert ana.message.text.startswith("✅ 1 job of mail retried by <@U0ANA>")
+
+
 async def test_a_purge_deletes_what_its_red_button_says(ana, make_job):
     old = await make_job(status="succeeded", finished_ago=days(40))
     young = await make_job(status="succeeded", finished_ago=days(1))

@@ -153,8 +153,8 @@ class Preview(Report):
 class BulkReport(Report):
     """What became of a confirmed set. `stopped`: the rest was left because somebody asked.
 
-    From the preview: `queues` of the set, jobs that `remain` beyond the largest set, and those
-    `left_out` though they were named.
+    `queues`: of the jobs that were changed, or of the set where none was. From the preview: jobs
+    that `remain` beyond the largest set, and those `left_out` though they were named.
     """
 
     kind: ClassVar[str] = "bulk"

@@ -180,7 +180,7 @@ def _complete(report: BulkReport, params: Mapping[str, Any]) -> BulkReport:
         SkipGroup(one["code"], one["reason"], one["count"], tuple(one["sample"]))
         for one in params.get("left_out", ())
     )
-    queues = tuple(params.get("queues", ()))
+    queues = report.queues or tuple(params.get("queues", ()))
     return replace(report, queues=queues, remain=params.get("remain", 0), left_out=left_out)
 
 

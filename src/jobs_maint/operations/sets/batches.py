@@ -114,6 +114,9 @@ async def run_set(
         if not go_on and looked < len(job_ids):
             stopped = True
             break
+    changed = [
+        item for (kind, _code), items in found.items() if kind is ItemOutcome.DONE for item in items
+    ]
     groups = {
         outcome: tuple(
             SkipGroup.of(items, SAMPLE) for (kind, _code), items in found.items() if kind is outcome
@@ -125,11 +128,12 @@ async def run_set(
         words=words,
         audit_id=audit_id,
         requested=len(job_ids),
-        done=sum(group.count for group in groups[ItemOutcome.DONE]),
+        done=len(changed),
         skips=groups[ItemOutcome.SKIPPED],
         failures=refusals.list_groups(),
         elapsed_seconds=time.monotonic() - begun,
         stopped=stopped,
+        queues=tuple(dict.fromkeys(item.queue for item in changed if item.queue is not None)),
         stopped_by=await find_stopper(pool, audit_id) if stopped else "",
         became=groups[ItemOutcome.DONE],
     )
