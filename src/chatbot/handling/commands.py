@@ -31,7 +31,7 @@ from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, SlackRequest
 from chatbot.messages import (
     Message,
     add_note,
-    add_standby,
+    add_notes,
     render_acts,
     render_details,
     render_note,
@@ -304,7 +304,7 @@ class Answers:
         if obstacle is not None:
             return Answer(render_note(f"{NOT_SHARED}{obstacle}"), private=True)
         runbooks = self._services.settings.runbooks
-        shown = add_standby(render_details(job, runbooks=runbooks), job)
+        shown = add_notes(render_details(job, runbooks=runbooks), job)
         asker = name_actor(self._services.name_asker(request))
         shared = add_note(shown, "shared by ", asker)
         return Answer(shared, private=False, instead=render_note(f"{NOT_SHARED}{NOT_HERE}"))

@@ -19,8 +19,6 @@ __all__ = ["REFUSALS", "GuardedRunner", "mark_checked"]
 
 log = logging.getLogger(__name__)
 
-_checked: set[int] = set()
-"""Ids of the requests in work whose signature is right."""
 HEAD_DEADLINE = 10.0
 """Seconds from the connection to the end of the first request's head."""
 KEEP_ALIVE = 15.0
@@ -37,7 +35,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def mark_checked(request: web.Request) -> None:
     """The signature is right: until the answer its connection gives way to no other."""
-    _checked.add(id(request))
+    cast("_Handler", request.protocol).checked = True
 
 
 class GuardedRunner(web.AppRunner):
@@ -61,11 +59,12 @@ class GuardedRunner(web.AppRunner):
 
         @web.middleware
         async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-            cast("_Handler", request.protocol).taken = request
+            connection = cast("_Handler", request.protocol)
+            connection.taken = request
             try:
                 return await handler(request)
             finally:
-                _checked.discard(id(request))
+                connection.checked = False
 
         site.middlewares.insert(0, note)
 
@@ -76,7 +75,7 @@ class GuardedRunner(web.AppRunner):
 
     def add(self, handler: _Handler, transport: asyncio.Transport) -> None:
         if len(self._open) >= self._most:
-            idle = next((one for one in self._open if id(one.taken) not in _checked), None)
+            idle = next((one for one in self._open if not one.checked), None)
             if idle is None:
                 transport.abort()
                 return
@@ -138,13 +137,15 @@ class _Server(web.Server):
 class _Handler(RequestHandler):
     """aiohttp logs each request that it cannot read as an error of ours, with a traceback."""
 
-    __slots__ = ("_runner", "taken")
+    __slots__ = ("_runner", "checked", "taken")
 
     def __init__(self, server: _Server, **more: Any) -> None:
         super().__init__(server, **more)
         self._runner = server.runner
         self.taken: web.BaseRequest | None = None
         """The last request that it could read: what fails from then on is a fault of ours."""
+        self.checked = False
+        """Whether it works on a request whose signature is right."""
 
     def handle_error(
         self,

@@ -9,7 +9,7 @@ from chatbot.messages.digest_thread import render_thread
 from chatbot.messages.doctor import render_doctor
 from chatbot.messages.errors import (
     add_note,
-    add_standby,
+    add_notes,
     render_error,
     render_note,
     render_stopped,
@@ -35,7 +35,7 @@ __all__ = [
     "Message",
     "Progress",
     "add_note",
-    "add_standby",
+    "add_notes",
     "is_quiet",
     "render_acts",
     "render_audit",

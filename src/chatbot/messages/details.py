@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from chatbot.messages.errors import add_standby
+from chatbot.messages.errors import add_notes
 from chatbot.messages.message import Block, Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
@@ -77,7 +77,7 @@ def render_details_view(
     clicks = _clicks(job, runbooks)
     notes = {"words": words, "channel": channel} | ({"thread": thread} if thread else {})
     return {
-        **_frame(job.job_id, add_standby(pack(_parts(job, clicks)), job).blocks),
+        **_frame(job.job_id, add_notes(pack(_parts(job, clicks)), job).blocks),
         "submit": {"type": "plain_text", "text": "Share here"},
         "private_metadata": json.dumps(notes),
     }

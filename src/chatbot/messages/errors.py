@@ -21,7 +21,7 @@ from jobs_maint.models import ErrorsReport, Report, StatsReport, WorkersReport, 
 
 __all__ = [
     "add_note",
-    "add_standby",
+    "add_notes",
     "render_error",
     "render_note",
     "render_stopped",
@@ -106,7 +106,7 @@ def add_note(message: Message, *line: Span | str) -> Message:
     return replace(message, text=text, blocks=blocks)
 
 
-def add_standby(message: Message, report: Report) -> Message:
+def add_notes(message: Message, report: Report) -> Message:
     """What was read on a standby says how old it is; errors that wait in workers are told."""
     if isinstance(report, ErrorsReport | StatsReport | WorkersReport) and report.unstored:
         message = add_note(message, sentence(cut(report.unstored, 600)))

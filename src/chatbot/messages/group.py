@@ -85,7 +85,7 @@ def say_mute(at: datetime | None, above: int | None, as_of: datetime) -> list[Sp
         until = [" until ", when(at, as_of)]
     if above is not None:
         rate = f"it fails more than {count(above, 'time')} an hour"
-        until.append(f" or until {rate}" if until else f" until {rate}")
+        until.append(f", or until {rate}" if until else f" until {rate}")
     return until
 
 

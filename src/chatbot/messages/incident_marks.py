@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from chatbot.messages.group import say_mute
 from chatbot.messages.parts import Line, Span, code, when
 from chatbot.messages.people import name_quietly
-from chatbot.messages.words import count
 from jobs_maint.actions import MuteGroup, TakeGroup
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.render import find_shared_mute, list_parts, say_settled
@@ -17,13 +17,13 @@ __all__ = ["list_free", "tell_marks", "tell_mute", "tell_who"]
 
 def list_free(incident: Incident) -> list[Condition]:
     """The errors that nobody is on, where somebody is on the one that leads them."""
-    if incident.kind is not IncidentKind.GROUP or incident.taken_by is None:
-        return []
-    return [
-        one for one in list_parts(incident)
-        if one.kind is IncidentKind.GROUP and one.is_live
-        and not (one.facts.get("taken_by") or one.is_muted)
-    ]  # fmt: skip
+    return [one for one in list_parts(incident) if _is_free(one, incident)]
+
+
+def _is_free(part: Condition, incident: Incident) -> bool:
+    is_error = part.kind is incident.kind is IncidentKind.GROUP
+    has_somebody = part.facts.get("taken_by") or part.is_muted
+    return is_error and incident.taken_by is not None and part.is_live and not has_somebody
 
 
 def tell_marks(part: Condition, incident: Incident, as_of: datetime) -> Line:
@@ -33,7 +33,7 @@ def tell_marks(part: Condition, incident: Incident, as_of: datetime) -> Line:
     line: list[Span | str] = [f", {settled}"] if settled else []
     if by and by != incident.taken_by:
         line += [", ", name_quietly(str(by)), " is on it"]
-    elif part in list_free(incident):
+    elif part is not incident.lead and _is_free(part, incident):
         line += [", nobody is on it (", code(TakeGroup(part.subject).words()), ")"]
     if not part.is_muted:
         return line
@@ -47,12 +47,8 @@ def _tell_mute(part: Condition, incident: Incident, as_of: datetime) -> Line:
     by = incident.find_muter(part)
     line: list[Span | str] = [" by ", name_quietly(by)] if by else []
     until, above = part.facts.get("muted_until"), part.facts.get("muted_above")
-    if until is not None:
-        line += [" until ", when(datetime.fromisoformat(str(until)), as_of)]
-    if above is not None:
-        or_until = ", or until" if until is not None else " until"
-        line.append(f"{or_until} it fails more than {count(int(above), 'time')} an hour")
-    return line
+    at = None if until is None else datetime.fromisoformat(str(until))
+    return [*line, *say_mute(at, None if above is None else int(above), as_of)]
 
 
 def _tell_end(error: Condition) -> Line:

@@ -48,7 +48,7 @@ def render_entries(incident: Incident, entries: Sequence[HistoryEntry], as_of: d
 def tell_entries(
     incident: Incident, entries: Sequence[HistoryEntry], as_of: datetime
 ) -> list[Line]:
-    entries = [one for one in entries if not _find_whole(one, incident)]
+    entries = [one for one in entries if not _is_told_of_whole(one, incident)]
     shown = entries[-MOST_ENTRIES:]
     left = len(entries) - len(shown)
     lines: list[Line] = [[f"{count(left, 'earlier change')}, not shown"]] if left else []
@@ -91,10 +91,10 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
     return [f"{capital(sized if entry.kind.is_count else named)}."]
 
 
-def _find_whole(entry: HistoryEntry, incident: Incident) -> HistoryEntry | None:
-    """Whoever mutes an incident mutes each of its errors: what is told of that, once."""
+def _is_told_of_whole(entry: HistoryEntry, incident: Incident) -> bool:
+    """Whoever mutes an incident mutes each of its errors: that is told once."""
     alike = _find_alike(entry, incident)
-    return alike[0] if alike and alike[0].key != entry.key else None
+    return bool(alike) and alike[0].key != entry.key
 
 
 def _find_alike(entry: HistoryEntry, incident: Incident) -> list[HistoryEntry]:

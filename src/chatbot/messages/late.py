@@ -31,7 +31,7 @@ from jobs_maint.verbs import FINAL_STATUSES, VERBS, find_verb
 
 __all__ = ["render_lost"]
 
-Mark = TakeGroup | TakeIncident | MuteGroup | MuteIncident
+Noted = TakeGroup | TakeIncident | MuteGroup | MuteIncident
 
 LATE = "The bot could not say so before."
 _CHANGED = ("done", "abort_requested")
@@ -131,7 +131,7 @@ def _read_action(words: str) -> Action[Any] | None:
         return None
 
 
-def _name_subject(action: Mark) -> str:
+def _name_subject(action: Noted) -> str:
     if isinstance(action, TakeIncident | MuteIncident):
         return f"I-{action.incident_id}"
     name = action.target if isinstance(action, TakeGroup) else action.group

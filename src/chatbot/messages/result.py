@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from chatbot.messages.errors import add_standby
+from chatbot.messages.errors import add_notes
 from chatbot.messages.message import Message, Messages, Wanted
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from jobs_maint.registry import collect
@@ -33,4 +33,4 @@ def render_result(
     if render is None:
         raise TypeError(f"no message for a {type(result).__name__}")
     message = render(result, Wanted(command, by, page, dry_run, runbooks))
-    return add_standby(message, result)
+    return add_notes(message, result)

@@ -13,7 +13,7 @@ from chatbot.messages.parts import channel as link_to
 from chatbot.slack.accepted_blocks import BLOCKS_REFUSED, send_or_fall_back
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.posting import MAY_BE_A_REPEAT, Posting
-from chatbot.slack.response_urls import ResponseUrls
+from chatbot.slack.response_urls import NO_ANSWER, UNREACHED, ResponseUrls
 from chatbot.slack.web_api import LONGEST_PAUSE, TRIES
 from jobs_maint.errors import JobsMaintError
 
@@ -21,8 +21,7 @@ __all__ = ["Answering"]
 
 log = logging.getLogger(__name__)
 
-TAKEN, NO_ANSWER, UNREACHED, USED_UP = 200, 0, -1, 404
-"""After NO_ANSWER nobody knows whether Slack has it; UNREACHED, it has not."""
+TAKEN, USED_UP = 200, 404
 HICCUP = 1.0
 """Seconds until Slack is asked once more, if it does not say how long."""
 

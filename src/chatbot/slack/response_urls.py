@@ -12,8 +12,10 @@ import aiohttp
 
 from chatbot.slack.refusals import get_retry_after
 
-__all__ = ["ResponseUrls"]
+__all__ = ["NO_ANSWER", "UNREACHED", "ResponseUrls"]
 
+NO_ANSWER, UNREACHED = 0, -1
+"""Instead of a status. After NO_ANSWER nobody knows whether Slack has it; UNREACHED, it has not."""
 USES = 5
 LIFE = 1_800.0
 _MOST = 5_000
@@ -53,10 +55,7 @@ class ResponseUrls:
         return max(USES - count.uses, 0) if self._clock() - count.since < LIFE else 0
 
     async def post(self, url: str, body: Mapping[str, Any]) -> tuple[int, str, float]:
-        """Status, the beginning of the answer, and how long it asks to wait.
-
-        0: no answer; -1: no connection was made.
-        """
+        """Status, NO_ANSWER or UNREACHED; the beginning of the answer; how long it asks to wait."""
         count = self._get_count(url)
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -72,9 +71,9 @@ class ResponseUrls:
                 return answer.status, text, get_retry_after(answer.headers)
         except aiohttp.ClientConnectorError:
             count.uses -= 1
-            return -1, "", 0.0
+            return UNREACHED, "", 0.0
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            return 0, "", 0.0
+            return NO_ANSWER, "", 0.0
 
     def _get_count(self, url: str) -> _Count:
         key = _digest(url)
