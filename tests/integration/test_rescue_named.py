@@ -133,6 +133,18 @@ async def test_whoever_is_earlier_than_the_rescue_is_told_who_fell_silent_and_th
     assert await found.fetchall() == [(f"rescue {job}", "previewed")]
 
 
+async def test_the_audit_counts_the_jobs_that_a_preview_would_change(fleet, pool, make_job, conn):
+    live = await run_job(fleet, silent_for=timedelta(0))
+    await make_job(status="failed", queueing_lock="a")
+    await make_job(status="failed", queueing_lock="b")
+    await make_job(queueing_lock="b")
+    rescue = await ask(pool, PreviewRescue((live,), dry_run=True))
+    retry = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(statuses=("failed",))))
+    assert [(one.count, one.expected) for one in (rescue, retry)] == [(1, 0), (2, 1)]
+    found = await conn.execute("SELECT counts FROM jobs_maint_audit ORDER BY id")
+    assert await found.fetchall() == [({"jobs": 0},), ({"jobs": 1},)]
+
+
 async def test_what_is_due_goes_back_without_a_question(fleet, pool, make_job):
     job = await run_job(fleet, silent_for=minutes(1))
     await ask(pool, RescueJobs((job,)))

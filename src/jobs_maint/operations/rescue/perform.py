@@ -203,7 +203,6 @@ async def _freeze(
                 "left_out": [asdict(skip) for skip in left_out],
             },
         )
-    await audit.record(conn, call.actor, action, "previewed", counts={"jobs": len(chosen)})
     theirs = await follow_workers(conn, call.settings) if chosen else mine
     compared = mine, theirs, name_asker(call.actor.kind)
     changed = [row for row in chosen if force or row["id"] not in refusals]
@@ -212,7 +211,7 @@ async def _freeze(
     becomes = await foretelling.foretell(conn, changed, RescueRules.of(mine))
     ends = {one.job_id: several for one, several in becomes}
     codes = {one.job_id: one.code for one, _ in becomes}
-    return Preview(
+    preview = Preview(
         verb="rescue",
         words=action.words(),
         key=key,
@@ -231,6 +230,9 @@ async def _freeze(
             ),
         ),
     )
+    counts = {"jobs": preview.expected}
+    await audit.record(conn, call.actor, action, "previewed", counts=counts)
+    return preview
 
 
 HANDLERS: Handlers = {

@@ -66,7 +66,7 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
         preview = replace(preview, until_in_future=is_ahead)
         if wanted.job_ids is None:  # of those that were named, each is told of
             preview = replace(preview, limited_to_queues=limited)
-        counts = {"jobs": preview.count}
+        counts = {"jobs": preview.expected}
         await audit.record(conn, call.actor, asked, "previewed", counts=counts)
     return preview
 
