@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 from tests.support.history import days
 
@@ -125,54 +127,113 @@ async def test_of_many_kinds_that_triggers_raise_the_further_ones_are_a_group_of
         assert group.count == 16 or f"keep_{kind}()" in group.reason
 
 
-async def test_what_row_level_security_keeps_is_told(pool, make_job, conn, database_url):
+@asynccontextmanager
+async def guarded_by(conn, database_url, policies):
+    """A pool of a role that sees all jobs, and changes those that the policies let it."""
     role = f"guarded_{os.getpid()}"
-    old = [await make_job(status="succeeded", finished_ago=days(60)) for _ in range(6)]
-    jobs = {verb: await make_job(status=status) for verb, status in VERBS.items()}
     await conn.execute(
         f"CREATE ROLE {role} LOGIN;"
         f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};"
         f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role};"
         "ALTER TABLE procrastinate_jobs ENABLE ROW LEVEL SECURITY;"
-        "CREATE POLICY look ON procrastinate_jobs FOR SELECT USING (true);"
-        f"CREATE POLICY let_go ON procrastinate_jobs FOR DELETE USING (id <> {old[2]})"
+        f"CREATE POLICY look ON procrastinate_jobs FOR SELECT USING (true); {policies}"
     )
     try:
         async with open_pool(database_url.replace("postgres@", f"{role}@")) as guarded:
-            report = await do(guarded, actions.PurgeFinished(), NIGHT)
-            [group] = report.refused
-            assert (report.total, group.count, group.sample) == (5, 1, (old[2],))
-            assert group.reason.startswith("a row-level security policy or a trigger of")
-            named = (actions.RetryJobs, actions.CancelJobs, actions.DiscardJobs)
-            for (verb, job), act in zip(jobs.items(), named, strict=True):
-                [item] = (await do(guarded, act((job,)))).items
-                assert (item.code, item.reason) == ("error", group.reason), verb
-                filters = JobFilter(statuses=(VERBS[verb],))
-                shown = await do(guarded, actions.PreviewBulk(verb, filters))
-                done = await do(guarded, actions.ConfirmSelection(shown.key))
-                assert (done.done, done.skips) == (0, ())
-                assert done.failures[0].reason == group.reason
-            # Where what would be written is forbidden, the server refuses the whole statement.
-            await conn.execute(
-                "CREATE POLICY change ON procrastinate_jobs FOR UPDATE USING (true)"
-                " WITH CHECK (status <> 'todo')"
-            )
-            [item] = (await do(guarded, actions.RetryJobs((jobs[BulkVerb.RETRY],)))).items
-            forbidden = 'new row violates row-level security policy for table "procrastinate_jobs"'
-            assert (item.code, forbidden in item.reason) == ("error", True)
-            filters = JobFilter(statuses=("failed",))
-            shown = await do(guarded, actions.PreviewBulk(BulkVerb.RETRY, filters))
-            done = await do(guarded, actions.ConfirmSelection(shown.key))
-            assert (done.done, forbidden in done.failures[0].reason) == (0, True)
-            await conn.execute("DROP POLICY change ON procrastinate_jobs")
-            # A trigger of the team makes each batch look at its rows one by one.
-            await conn.execute(
-                "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS"
-                " 'BEGIN RETURN OLD; END';"
-                "CREATE TRIGGER pass BEFORE DELETE ON procrastinate_jobs"
-                " FOR EACH ROW EXECUTE FUNCTION pass()"
-            )
-            report = await do(guarded, actions.PurgeFinished(), NIGHT)
-            assert [one.reason for one in report.refused] == [group.reason]
+            yield guarded
     finally:
         await conn.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def test_what_row_level_security_keeps_is_told(make_job, conn, database_url):
+    old = [await make_job(status="succeeded", finished_ago=days(60)) for _ in range(6)]
+    jobs = {verb: await make_job(status=status) for verb, status in VERBS.items()}
+    policy = f"CREATE POLICY let_go ON procrastinate_jobs FOR DELETE USING (id <> {old[2]})"
+    async with guarded_by(conn, database_url, policy) as guarded:
+        report = await do(guarded, actions.PurgeFinished(), NIGHT)
+        [group] = report.refused
+        assert (report.total, group.count, group.sample) == (5, 1, (old[2],))
+        assert group.reason.startswith("a row-level security policy or a trigger of")
+        named = (actions.RetryJobs, actions.CancelJobs, actions.DiscardJobs)
+        for (verb, job), act in zip(jobs.items(), named, strict=True):
+            [item] = (await do(guarded, act((job,)))).items
+            assert (item.code, item.reason) == ("error", group.reason), verb
+            filters = JobFilter(statuses=(VERBS[verb],))
+            shown = await do(guarded, actions.PreviewBulk(verb, filters))
+            done = await do(guarded, actions.ConfirmSelection(shown.key))
+            assert (done.done, done.skips) == (0, ())
+            assert done.failures[0].reason == group.reason
+        # Where what would be written is forbidden, the server refuses the whole statement.
+        await conn.execute(
+            "CREATE POLICY change ON procrastinate_jobs FOR UPDATE USING (true)"
+            " WITH CHECK (status <> 'todo')"
+        )
+        [item] = (await do(guarded, actions.RetryJobs((jobs[BulkVerb.RETRY],)))).items
+        forbidden = 'new row violates row-level security policy for table "procrastinate_jobs"'
+        assert (item.code, forbidden in item.reason) == ("error", True)
+        filters = JobFilter(statuses=("failed",))
+        shown = await do(guarded, actions.PreviewBulk(BulkVerb.RETRY, filters))
+        done = await do(guarded, actions.ConfirmSelection(shown.key))
+        assert (done.done, forbidden in done.failures[0].reason) == (0, True)
+        await conn.execute("DROP POLICY change ON procrastinate_jobs")
+        # A trigger of the team makes each batch look at its rows one by one.
+        await conn.execute(
+            "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RETURN OLD; END';"
+            "CREATE TRIGGER pass BEFORE DELETE ON procrastinate_jobs"
+            " FOR EACH ROW EXECUTE FUNCTION pass()"
+        )
+        report = await do(guarded, actions.PurgeFinished(), NIGHT)
+        assert [one.reason for one in report.refused] == [group.reason]
+
+
+async def test_a_row_that_others_hold_is_not_told_as_one_that_a_policy_keeps(
+    make_job, conn, database_url
+):
+    """Several share its lock, or one took it in a savepoint: no view knows what is on the row."""
+    kinds = (
+        ("failed", {}),
+        ("succeeded", {"finished_ago": days(60)}),
+        ("doing", {"deferred_ago": days(1)}),
+    )
+    made = [[await make_job(status=status, **more) for _ in range(4)] for status, more in kinds]
+    free, kept, shared, saved = zip(*made, strict=True)
+    held = [[shared[n], saved[n]] for n in range(3)]
+    kept_ids = ", ".join(map(str, kept))
+    policies = "".join(
+        f"CREATE POLICY p_{event} ON procrastinate_jobs FOR {event} USING (id NOT IN ({kept_ids}));"
+        for event in ("UPDATE", "DELETE")
+    )
+    lock = "SELECT FROM procrastinate_jobs WHERE id = ANY (%s) FOR"
+    async with (
+        guarded_by(conn, database_url, policies) as guarded,
+        await psycopg.AsyncConnection.connect(database_url) as one,
+        await psycopg.AsyncConnection.connect(database_url) as other,
+    ):
+        await do(guarded, actions.RescueStalled())
+        await conn.execute(
+            "UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '1 d'"
+        )
+        await one.execute(f"{lock} KEY SHARE", (list(shared),))
+        await other.execute(f"{lock} SHARE", (list(shared),))
+        await one.execute("SAVEPOINT a")
+        await one.execute(f"{lock} UPDATE", (list(saved),))
+        await one.execute("RELEASE a")
+        shown = await do(
+            guarded, actions.PreviewBulk(BulkVerb.RETRY, JobFilter(statuses=("failed",)))
+        )
+        done = await do(guarded, actions.ConfirmSelection(shown.key))
+        purged = await do(guarded, actions.PurgeFinished(), NIGHT)
+        rescued = await do(guarded, actions.RescueStalled())
+    policy = "a row-level security policy or a trigger of"
+    assert done.done == 1
+    assert [(group.code, group.sample) for group in done.skips] == [("held", tuple(held[0]))]
+    assert [group.sample for group in done.failures] == [(kept[0],)]
+    assert done.failures[0].reason.startswith(policy)
+    assert purged.total == 1
+    reasons = {group.sample: group.reason for group in purged.refused}
+    assert reasons.keys() == {(kept[1],), tuple(held[1])}
+    assert reasons[(kept[1],)].startswith(policy)
+    assert reasons[tuple(held[1])].startswith("another session holds their rows")
+    codes = {item.job_id: item.code for item in rescued.items}
+    assert (codes, rescued.held) == ({free[2]: "put_back", kept[2]: "error"}, tuple(held[2]))

@@ -116,15 +116,15 @@ SELECT job_id AS id FROM procrastinate_events
 WHERE job_id = ANY (%(ids)s::bigint[]) AND type = 'deferred'
 GROUP BY job_id HAVING min(at) > %(moment)s AND min(at) <= now();
 
--- name: list_held (ids)
--- Those of the jobs whose rows another session has locked. The free ones are locked until the end
--- of this transaction.
+-- name: list_not_free (ids)
+-- Those of the jobs that cannot be locked now. The free ones are locked until the end of this
+-- transaction.
 WITH free AS MATERIALIZED (
     SELECT id FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[])
     ORDER BY id FOR UPDATE SKIP LOCKED
 )
 SELECT j.id FROM procrastinate_jobs j
-WHERE j.id = ANY (%(ids)s::bigint[]) AND j.id NOT IN (SELECT id FROM free) AND {{held}};
+WHERE j.id = ANY (%(ids)s::bigint[]) AND j.id NOT IN (SELECT id FROM free);
 
 -- name: cancel (ids)
 -- Waiting jobs -> cancelled; `scheduled_at` is kept, so that a retry restores it.

@@ -1,12 +1,6 @@
 -- What several queries must agree on: who runs a job, whether anybody does, when the rescue acts.
 -- A beat is fresh within three of its own beats.
 
--- name: held
--- Of a job `j` that could not be locked: whether a session holds it, which it does unless row-level
--- security forbids the lock. Its transaction then stands on the row.
-(NOT row_security_active('procrastinate_jobs') OR EXISTS (
-    SELECT FROM pg_locks l WHERE l.locktype = 'transactionid' AND l.granted AND l.transactionid = j.xmax))
-
 -- name: running_jobs
 -- Jobs `j` with the time `started.at` of their last start, their registered worker `w`, and `known`: the
 -- recorder that says most about them. That is one whose beat names the job, or else that of its

@@ -1,4 +1,13 @@
--- Who holds the lock that we waited for.
+-- Which rows other sessions hold, and who holds the lock that we waited for.
+
+-- name: is_guarded
+-- Whether row-level security may forbid locks of rows that can be seen.
+SELECT row_security_active('procrastinate_jobs') AS guarded;
+
+-- name: lock_now (ids)
+-- Raises at the first row that another session holds. What a policy forbids is not locked, nor waited
+-- for.
+SELECT id FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[]) ORDER BY id FOR UPDATE NOWAIT;
 
 -- name: find_lockers (ids)
 -- The transactions that locked or changed these jobs last; most of them have ended.

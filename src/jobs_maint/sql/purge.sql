@@ -75,11 +75,10 @@ ORDER BY j.id LIMIT %(limit)s;
 SELECT j.id FROM procrastinate_jobs j WHERE j.id = ANY (%(ids)s::bigint[])
 ORDER BY j.id FOR UPDATE OF j SKIP LOCKED;
 
--- name: list_held (ids, status)
--- Those that somebody holds and that are still there, in the same status: they are left.
+-- name: list_left (ids, status)
+-- Those that are still there, in the same status.
 SELECT j.id FROM procrastinate_jobs j
 WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = %(status)s::text::procrastinate_job_status
-  AND {{held}}
 ORDER BY j.id;
 
 -- name: delete_locked_batch (ids, status, cutoff, proven)

@@ -55,10 +55,10 @@ WHERE j.status = 'doing' AND due.at <= %(until)s
 ORDER BY j.id LIMIT %(limit)s
 FOR UPDATE OF j SKIP LOCKED;
 
--- name: find_held (stalled_after, stalled_after_unknown, heard_from, until, seen, limit)
+-- name: list_not_locked (stalled_after, stalled_after_unknown, heard_from, until, seen, limit)
 -- Due suspects that were left out though they are not too many: another session holds their rows, or
 -- row-level security lets nobody lock them.
-SELECT s.job_id AS id, j.queue_name, j.task_name, {{held}} AS held
+SELECT s.job_id AS id, j.queue_name, j.task_name
 FROM jobs_maint_suspects s
 JOIN procrastinate_jobs j ON j.id = s.job_id
 {{due}}

@@ -23,6 +23,7 @@ from jobs_maint.database import (
     transaction,
 )
 from jobs_maint.operations.bad_rows import Postponed, change_rows
+from jobs_maint.operations.held_rows import find_held
 from jobs_maint.operations.purge.late import BEFORE_ALL, Surveyed
 from jobs_maint.operations.purge.sifting import find_refused
 from jobs_maint.operations.refusals import KEPT, Refusals
@@ -99,7 +100,7 @@ async def delete_batch(
     status, go_on = params["status"], True
     refused: dict[int, psycopg.Error] = {}
     kept: list[int] = []
-    held: list[dict[str, Any]] = []
+    held: list[int] = []
     holder = ""
     async with (
         pool.connection() as conn,
@@ -118,8 +119,9 @@ async def delete_batch(
             looked_at = len(old)
             if len(ids) < looked_at:
                 rest = {**params, "ids": sorted({*given["ids"]} - {*ids})}
-                held = await fetch_all(conn, queries["list_held"], rest)
-                lockers = await find_lockers(conn, [row["id"] for row in held])
+                left = await fetch_all(conn, queries["list_left"], rest)
+                held = sorted(await find_held(conn, [row["id"] for row in left]))
+                lockers = await find_lockers(conn, held)
                 holder = await find_holder(conn, HELD_ROW, lockers) if held else ""
 
             async def delete(part: Sequence[int]) -> list[dict[str, Any]]:
@@ -129,7 +131,7 @@ async def delete_batch(
 
             gone, refused = await change_rows(conn, ids, delete, find_refused)
             deleted = sum(row["deleted"] for row in gone)
-            known = {*refused, *(row["id"] for row in held)}
+            known = {*refused, *held}
             if deleted + len(known) < looked_at:
                 rest = {**params, "ids": [i for i in given["ids"] if i not in known]}
                 kept = [row["id"] for row in await fetch_all(conn, queries["list_kept"], rest)]
@@ -152,6 +154,6 @@ async def delete_batch(
     if held:
         who = f" ({holder})" if holder else ""
         reason = f"another session holds their rows{who}; run the same again when that is done"
-        progress.refusals.add(reason, [row["id"] for row in held])
+        progress.refusals.add(reason, held)
     progress.batches += bool(deleted)
     return Batch(looked_at, last, go_on)

@@ -8,7 +8,7 @@ beat). Running time alone never makes a job stuck.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import errors as pg
@@ -18,6 +18,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_time
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
 from jobs_maint.operations.bad_rows import wait_less
+from jobs_maint.operations.held_rows import find_held
 from jobs_maint.operations.jobs.retry import notify_workers
 from jobs_maint.operations.refusals import describe_refusal, refuse_row
 from jobs_maint.operations.rescue.foretelling import find_end, say_taken
@@ -82,27 +83,17 @@ async def rescue_stalled_jobs(
     items = [item for item in acted if item is not None]
     left = [row for row, item in zip(due, acted, strict=True) if item is None]
     kept = await _find_kept(conn, left, rules)
-    held = await _find_held(conn, due, params)
+    rest = []
+    if len(due) < MOST_JOBS:  # else they may be too many
+        seen = {**params, "seen": [row["id"] for row in due]}
+        rest = await fetch_all(conn, queries["list_not_locked"], seen)
+    held = await find_held(conn, [row["id"] for row in rest])
     kept += [
         refuse_row(row["id"], None, row["queue_name"], row["task_name"])
-        for row in held
-        if not row["held"]
+        for row in rest
+        if row["id"] not in held
     ]
-    busy = [row["id"] for row in held if row["held"]]
-    return await report_on(conn, [*items, *kept], begun, busy)
-
-
-async def _find_held(
-    conn: Conn, due: Sequence[Mapping[str, Any]], params: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Those that are due as well and could not be locked.
-
-    `held`: by another session that was changing them, such as another pass; else by a policy.
-    """
-    if len(due) == MOST_JOBS:  # then they may be too many
-        return []
-    seen = {**params, "seen": [row["id"] for row in due]}
-    return await fetch_all(conn, load_queries("stalled")["find_held"], seen)
+    return await report_on(conn, [*items, *kept], begun, sorted(held))
 
 
 async def _find_kept(

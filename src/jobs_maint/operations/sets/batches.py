@@ -24,6 +24,7 @@ from jobs_maint.database import (
     transaction,
 )
 from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
+from jobs_maint.operations.held_rows import find_held
 from jobs_maint.operations.jobs.cancel import cancel_jobs, discard_jobs
 from jobs_maint.operations.jobs.retry import retry_jobs
 from jobs_maint.operations.refusals import Refusals
@@ -158,8 +159,8 @@ async def _leave_held(
     A lock that is on the whole table raises again.
     """
     async with pool.connection() as conn, transaction(conn):
-        found = await fetch_all(conn, load_queries("bulk")["list_held"], {"ids": list(ids)})
-        held = {row["id"] for row in found}
+        found = await fetch_all(conn, load_queries("bulk")["list_not_free"], {"ids": list(ids)})
+        held = await find_held(conn, [row["id"] for row in found])
         if not held:
             raise exc
         holder = await find_holder(conn, LOCK_TIMEOUT, await find_lockers(conn, sorted(held)))
