@@ -237,3 +237,14 @@ async def test_a_row_that_others_hold_is_not_told_as_one_that_a_policy_keeps(
     assert reasons[tuple(held[1])].startswith("another session holds their rows")
     codes = {item.job_id: item.code for item in rescued.items}
     assert (codes, rescued.held) == ({free[2]: "put_back", kept[2]: "error"}, tuple(held[2]))
+
+
+async def test_a_job_that_a_policy_keeps_is_told_as_ended_where_it_has(
+    make_job, conn, database_url
+):
+    ended = await make_job(status="succeeded")
+    policy = "CREATE POLICY none ON procrastinate_jobs FOR UPDATE USING (false)"
+    async with guarded_by(conn, database_url, policy) as guarded:
+        for act in (actions.RetryJobs, actions.CancelJobs, actions.DiscardJobs):
+            [item] = (await do(guarded, act((ended,)))).items
+            assert (item.code, "succeeded" in item.reason) == ("wrong_status", True)

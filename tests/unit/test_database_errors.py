@@ -16,6 +16,7 @@ from jobs_maint.actions import (
     ShowStats,
 )
 from jobs_maint.database import is_connection_lost, map_error, parse_url
+from jobs_maint.database.raised import find_row, name_function
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, JobsMaintError, SchemaMismatch
 from jobs_maint.operations.refusals import describe_refusal
 from jobs_maint.perform import _advise_less
@@ -133,3 +134,25 @@ def test_the_advice_after_a_timeout_is_one_that_the_word_takes(action, advice):
     assert f"took longer than 60 s and was stopped; this step changed nothing. {advice}" in str(
         map_error(exc)
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'while locking tuple (0,7) in relation "%s"',
+        "beim Sperren von Tupel (0,7) in Relation \u00bb%s\u00ab",
+        "lors du verrouillage de la ligne (0,7) dans la relation \u00ab\u00a0%s\u00a0\u00bb",
+        'リレーション"%s"のタプル(0,7)のロック中',
+        '0,7 튜플을 "%s" 릴레이션에서 잠그는 중에 발생',
+        '当锁定关系"%s"的元组(0, 7)时',
+    ],
+)
+@pytest.mark.parametrize("table", ["procrastinate_jobs", "procrastinate_jobs_archive"])
+def test_the_row_that_was_waited_for_is_found_in_each_language(line, table):
+    context = f'{line % table}\nSQL statement "SELECT 1 FROM other WHERE id IN (1,2)"'
+    assert find_row(context) == (table, "(0,7)")
+    assert find_row('SQL statement "SELECT 1 FROM other"') is None
+
+
+def test_a_function_that_french_quotes_name_is_named_without_their_blanks():
+    assert name_function("fonction PL/Python \u00ab\u00a0copy\u00a0\u00bb") == "copy()"

@@ -10,14 +10,16 @@ import re
 import psycopg
 from psycopg import errors as pg
 
-__all__ = ["QUOTES", "find_function", "is_stopped", "name_function"]
+__all__ = ["find_function", "find_row", "is_stopped", "name_function"]
 
 _LINE = re.compile(r"^.*PL/.*$", re.MULTILINE)
 """In every language of the server a line of the context names the language of the function."""
 _CALL = re.compile(r"""[\w."$]+\([^()]*\)""")
-QUOTES = r'"\u00ab\u00bb\u201c\u201d\u201e'
-"""Around names in the languages of the server; for a pattern."""
-_QUOTED = re.compile(rf"[{QUOTES}]([^{QUOTES}]+)[{QUOTES}]")
+_QUOTES = r'"\u00ab\u00bb\u201c\u201d\u201e'
+_QUOTED = re.compile(rf"[{_QUOTES}]\s*([^{_QUOTES}]+?)\s*[{_QUOTES}]")
+"""A name, in the languages of the server; French has blanks within the quotes."""
+_PLACE = re.compile(r"(\d+), ?(\d+)")
+"""Of a row; Korean has no brackets around it."""
 
 
 def find_function(exc: BaseException) -> str | None:
@@ -37,6 +39,16 @@ def name_function(context: str) -> str | None:
         if not name.partition("(")[0].rpartition(".")[2].strip('"').startswith("procrastinate_"):
             return name
     return None
+
+
+def find_row(context: str) -> tuple[str, str] | None:
+    """The table and the place (`ctid`) of the row that was waited for, in every language.
+
+    Some name the table first. What stands below the first line is about what asked for the row.
+    """
+    line = context.partition("\n")[0]
+    table, place = _QUOTED.search(line), _PLACE.search(line)
+    return (table[1], f"({place[1]},{place[2]})") if table and place else None
 
 
 def is_stopped(exc: BaseException) -> bool:

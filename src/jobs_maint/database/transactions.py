@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -18,7 +17,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.far_times import load_far_times
 from jobs_maint.database.limits import LOCK_TIMEOUT, SILENCE, STATEMENT_TIMEOUT
-from jobs_maint.database.raised import QUOTES, is_stopped
+from jobs_maint.database.raised import find_row, is_stopped
 from jobs_maint.database.silence import limit_silence
 from jobs_maint.database.standby import LAG, note_lag
 from jobs_maint.durations import format_age
@@ -141,19 +140,16 @@ def _milliseconds(span: timedelta) -> str:
     return f"{max(1, round(span.total_seconds() * 1000))}ms"
 
 
-_TUPLE = re.compile(rf"(\(\d+,\d+\)).*?[{QUOTES}](procrastinate_jobs|[^{QUOTES}]+)")
-"""A row and its table, in every language of the context of a wait for a row."""
-
-
 async def note_holders(conn: Conn, exc: pg.LockNotAvailable, waited: timedelta) -> None:
     """Add to the error who held the lock, where that can be seen."""
     xids: list[str] = []
-    if row := _TUPLE.search(exc.diag.context or ""):
+    if row := find_row(exc.diag.context or ""):
+        table, place = row
         query = sql.SQL("SELECT xmax::text AS xid FROM {} WHERE ctid = %(place)s::tid")
         with suppress(psycopg.Error):  # a table that is not on the search path
             async with conn.transaction():
-                named = query.format(sql.Identifier(row[2]))
-                found = await fetch_all(conn, named, {"place": row[1]})
+                named = query.format(sql.Identifier(table))
+                found = await fetch_all(conn, named, {"place": place})
             xids = [one["xid"] for one in found]
     with suppress(psycopg.Error):  # the connection may be gone; the lock is the error to report
         if holder := await find_holder(conn, waited, xids):

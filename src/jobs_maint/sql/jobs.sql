@@ -102,13 +102,13 @@ FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[]);
 -- name: lock_jobs (ids)
 -- In id order: two acts on overlapping sets wait for each other instead of deadlocking.
 SELECT id, status::text AS status, queue_name, task_name, queueing_lock, scheduled_at, attempts,
-       false AS kept
+       abort_requested
 FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[]) ORDER BY id FOR UPDATE;
 
 -- name: list_kept (ids)
 -- Those of the jobs that could not be locked and are there: row-level security lets no change of them.
 SELECT id, status::text AS status, queue_name, task_name, queueing_lock, scheduled_at, attempts,
-       true AS kept
+       abort_requested
 FROM procrastinate_jobs
 WHERE id = ANY (%(ids)s::bigint[]) AND row_security_active('procrastinate_jobs');
 

@@ -30,7 +30,8 @@ async def cancel_jobs(
     found = await lock_jobs(conn, job_ids, scope, "change")
     waiting = _having(found, "todo")
     cancelled, refused = await _change(conn, "cancel", waiting)
-    requested, too = await _change(conn, "request_abort", _having(found, "doing"))
+    running = {i for i in _having(found, "doing") if not found[i]["abort_requested"]}
+    requested, too = await _change(conn, "request_abort", running)
     refused |= too
     items = []
     for job_id in job_ids:
@@ -40,7 +41,7 @@ async def cancel_jobs(
         elif job_id in requested:
             reason = "it is running; its worker was asked to abort it"
             items.append(_item(job_id, row, ItemOutcome.DONE, "abort_requested", reason))
-        elif job_id in refused or job_id in waiting or _is_kept(row):
+        elif job_id in waiting or job_id in running:
             items.append(_refuse_row(job_id, row, refused))
         elif row is not None and row["status"] == "doing":
             reason = "its worker was already asked to abort it"
@@ -62,7 +63,7 @@ async def discard_jobs(
         row = found.get(job_id)
         if job_id in done:
             items.append(_item(job_id, row, ItemOutcome.DONE, "discarded"))
-        elif job_id in chosen or _is_kept(row):
+        elif job_id in chosen:
             items.append(_refuse_row(job_id, row, refused))
         else:
             items.append(_refuse(job_id, row, "only failed or aborted jobs can be discarded"))
@@ -70,13 +71,7 @@ async def discard_jobs(
 
 
 def _having(found: dict[int, dict[str, Any]], *statuses: str) -> set[int]:
-    return {
-        job_id for job_id, row in found.items() if row["status"] in statuses and not row["kept"]
-    }
-
-
-def _is_kept(row: dict[str, Any] | None) -> bool:
-    return row is not None and row["kept"]
+    return {job_id for job_id, row in found.items() if row["status"] in statuses}
 
 
 async def _change(

@@ -19,9 +19,9 @@ async def lock_jobs(
     """The existing rows by id, locked in id order until the caller's transaction ends.
 
     Two acts on overlapping sets wait for each other instead of deadlocking. The rows are current
-    under the lock; what other tables say about them takes a second statement. `kept`: it is seen,
-    but row-level security forbids its lock, and so any change. Raises NotPermitted, changing
-    nothing, when one of them is outside `scope`; `verb`: what was asked.
+    under the lock; what other tables say about them takes a second statement. Those that
+    row-level security lets nobody lock are among them: no change of ours will touch these. Raises
+    NotPermitted, changing nothing, when one of them is outside `scope`; `verb`: what was asked.
     """
     queries = load_queries("jobs")
     rows = await fetch_all(conn, queries["lock_jobs"], {"ids": list(job_ids)})

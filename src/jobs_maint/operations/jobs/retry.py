@@ -91,8 +91,6 @@ def _refusal(
             "not_found",
             "there is no such job; it may have been purged",
         )
-    if row["kept"]:
-        return refuse_row(job_id, None, row["queue_name"], row["task_name"])
     if row["status"] in statuses:
         if reset_attempts or row["attempts"] < upstream.MOST_ATTEMPTS:
             return None
