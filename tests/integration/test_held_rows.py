@@ -99,6 +99,25 @@ async def test_a_prepared_transaction_is_named_and_not_a_session_that_holds_anot
         assert "ROLLBACK PREPARED 'left behind';" in found.fix
 
 
+async def test_a_prepared_transaction_does_not_hide_a_lock_that_nobody_will_free(url, monkeypatch):
+    monkeypatch.setattr(waiting, "LEFT_BEHIND", 0.0)
+    async with open_pool(url) as pool, pool.connection() as conn:
+        await conn.set_autocommit(True)
+        make_job = JobFactory(conn)
+        stuck = await make_job(status="doing", lock="account 7")
+        await make_job(lock="account 7")
+        async with await psycopg.AsyncConnection.connect(url) as gone:
+            await gone.execute("SELECT FROM procrastinate_jobs FOR UPDATE")
+            await gone.execute("PREPARE TRANSACTION 'left behind'")
+        [found] = [f for f in (await do(pool, RunDoctor())).findings if f.check == "locks"]
+    assert found.level == "error"
+    assert f"job {stuck} has it, but no live worker reports that job. The prepared transaction" in (
+        found.sentence
+    )
+    assert "`jobs-maint rescue` puts the job back" in found.fix
+    assert "ROLLBACK PREPARED 'left behind';" in found.fix
+
+
 async def test_a_session_that_may_hold_what_is_needed_is_named_with_doubt(url):
     async with open_pool(url) as pool, pool.connection() as conn:
         await conn.set_autocommit(True)

@@ -20,6 +20,8 @@ from jobs_maint.redaction import HIDDEN, redact_args, redact_text
         ("postgresql://jobs:two words@db/jobs", "postgresql://…@db/jobs"),
         ("vault login k1w1mango", "vault login …"),
         ("sqlplus scott/t1ger@db", "sqlplus scott/…@db"),
+        ("userid=scott/t1ger", "userid=scott/…"),
+        ("impacket-wmiquery corp/ana:k1w1@h", "impacket-wmiquery corp/ana:…@h"),
         ("snmpwalk -v2c -c k1w1 h", "snmpwalk -v2c -c … h"),
         (
             "Command '['vault', 'login', 'k1w1mango']' failed",

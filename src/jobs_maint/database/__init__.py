@@ -24,7 +24,7 @@ from jobs_maint.database.lacking import (
     say_place,
 )
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
-from jobs_maint.database.raised import find_function, is_stopped, name_function
+from jobs_maint.database.raised import RACES, find_function, is_stopped, name_function
 from jobs_maint.database.read_only import find_read_only
 from jobs_maint.database.silence import give_up_after
 from jobs_maint.database.standby import noted_standby
@@ -46,6 +46,7 @@ __all__ = [
     "ALL_RIGHTS",
     "CLIENT_ENCODING",
     "LOCK_TIMEOUT",
+    "RACES",
     "RIGHTS",
     "STATEMENT_TIMEOUT",
     "Conn",

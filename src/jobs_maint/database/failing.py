@@ -11,7 +11,7 @@ import psycopg_pool
 from psycopg import errors as pg
 
 from jobs_maint.database.limits import LOCK_TIMEOUT, POOL_TIMEOUT
-from jobs_maint.database.raised import find_function, is_stopped
+from jobs_maint.database.raised import RACES, find_function, is_stopped
 from jobs_maint.errors import ChangeRefused, DatabaseUnavailable, JobsMaintError, SchemaMismatch
 
 __all__ = ["APPLY", "is_connection_lost", "is_timeout", "map_error", "mapped_errors"]
@@ -20,7 +20,6 @@ APPLY = "run `jobs-maint schema apply`"
 _LOST = ("08", "57P", "25P03", "25P04")
 """Codes: connection, shutdown, and the time limits that end a session in its transaction."""
 _LACKING = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InsufficientPrivilege)
-_RACES = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
 _UNDONE = "this step changed nothing"
 
 
@@ -122,7 +121,7 @@ def _map_other(exc: Exception) -> JobsMaintError:
 
 def _is_raised(exc: Exception) -> bool:
     """By a function of the team, whatever the code."""
-    of_ours = isinstance(exc, _RACES) or is_stopped(exc) or is_connection_lost(exc)
+    of_ours = isinstance(exc, RACES) or is_stopped(exc) or is_connection_lost(exc)
     return not of_ours and find_function(exc) is not None
 
 

@@ -10,8 +10,10 @@ import re
 import psycopg
 from psycopg import errors as pg
 
-__all__ = ["find_function", "find_row", "is_stopped", "name_function"]
+__all__ = ["RACES", "find_function", "find_row", "is_stopped", "name_function"]
 
+RACES = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
+"""Another session is at what the row needs, such as a row of the team's that refers to it."""
 _LINE = re.compile(r"^.*PL/.*$", re.MULTILINE)
 """In every language of the server a line of the context names the language of the function."""
 _CALL = re.compile(r"""[\w."$]+\([^()]*\)""")

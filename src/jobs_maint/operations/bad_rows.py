@@ -22,6 +22,7 @@ from psycopg import sql
 
 from jobs_maint.database import (
     LOCK_TIMEOUT,
+    RACES,
     Conn,
     fetch_all,
     find_function,
@@ -30,7 +31,6 @@ from jobs_maint.database import (
     limit_lock_waits,
     note_holders,
 )
-from jobs_maint.operations.refusals import RACES
 from jobs_maint.sql import load_queries
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import psycopg
 from psycopg import errors as pg
 
-from jobs_maint.database import find_function
+from jobs_maint.database import RACES, find_function
 from jobs_maint.fingerprint import normalise
 from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.redaction import redact_text
@@ -16,20 +16,21 @@ from jobs_maint.redaction import redact_text
 __all__ = [
     "KEPT",
     "MOST_REASONS",
-    "RACES",
+    "MOST_SLOW",
     "OtherReasons",
     "Refusals",
     "describe_refusal",
+    "describe_slow",
     "refuse_row",
 ]
 
-RACES = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
-"""Another session is at what the row needs, such as a row of the team's that refers to it."""
 KEPT = (
     "a row-level security policy or a trigger of procrastinate_jobs kept it as it was; see the "
     r"output of \d procrastinate_jobs in psql"
 )
 MOST_REASONS = 10
+MOST_SLOW = 3
+"""So many rows of a run may each use up the time of a statement; then all may be like them."""
 SAMPLE = 5
 _OTHERS = "the database refused, for other reasons"
 _SAID = re.compile(r"\(.*\)", re.DOTALL)
@@ -74,6 +75,17 @@ def describe_refusal(exc: psycopg.Error) -> str:
             f"to what it needs{left}"
         )
     return f"the database refused it ({said})"
+
+
+def describe_slow(exc: pg.QueryCanceled) -> str | None:
+    """A phrase about a row that alone used up its time; None if no function of the team had it."""
+    if (function := find_function(exc)) is None:
+        return None
+    limit = exc.__notes__[0]  # by `note_timeout`
+    return (
+        f"the database function {function} did not end within {limit}; see to what it waits for, "
+        "such as another server"
+    )
 
 
 def refuse_row(

@@ -90,16 +90,7 @@ _TOOLS = tuple(
         ("doctl ", rf"\bdoctl\s{_GAP}?-t[=\s]{_VALUE}"),
     )
 )
-_NAMES = frozenset(
-    """vault sqlplus sqlldr expdp impdp rman exp imp SQL> connect lftp psexec.py wmiexec.py
-    smbexec.py atexec.py dcomexec.py secretsdump.py mssqlclient.py GetUserSPNs.py GetNPUsers.py
-    impacket-psexec impacket-wmiexec impacket-smbexec impacket-secretsdump net wpa_passphrase bw
-    snyk ngrok cargo wandb huggingface-cli user-secrets secret secrets secret:create encrypt_string
-    put-parameter chamber config configure pulumi rclone xfreerdp xfreerdp3 freerdp user_pw owner_pw
-    mc samba-tool glab doctl fly flyctl doppler supabase nhost travis kubectl oc npm pnpm
-    yarn""".split()  # noqa: SIM905  a list of words to read
-)
-"""One of these is in every text that has such a secret."""
+_SETS = ("secret", "vault ", "travis ")
 _SET = re.compile(
     r"""\b(?:fly(?:ctl)?\s+secrets\s+(?:set|import)|(?:doppler|supabase|nhost)\s+secrets\s+set
         |vault\s+kv\s+(?:put|patch)|vault\s+write\s+secret/|travis\s+encrypt
@@ -110,6 +101,7 @@ _SET = re.compile(
 _PAIR = re.compile(
     rf"(?<![^\s'\"])(?P<keep>(?:--from-literal=)?['\"]?[A-Za-z_][\w./-]{{0,99}}=)(?!@){_VALUE}"
 )
+_CONFIGS = ("config", " set ")
 _CONFIG = re.compile(
     r"""(?<![\w-])(?:config(?:ure)?\s+set|(?:npm|pnpm|yarn)\s+set
          |(?:git|poetry|composer|bundle|conda|pip)\s+config)\s
@@ -126,12 +118,7 @@ _BLANK = "\ue000"
 
 
 def hide_given(text: str, rules: Rules) -> str:
-    """In a text that names one of the tools, also where it is a list of words."""
-    if " " not in text and '","' not in text:
-        return text
-    words = text.replace('"', " ").replace("'", " ").replace("/", " ")
-    if _NAMES.isdisjoint(words.split()):
-        return text
+    """Also where it is a list of words."""
     if "', '" in text or '", "' in text or '","' in text:
         text = _LIST.sub(lambda found: _hide_list(found[0], rules), text)
     return _hide_given(text, rules)
@@ -141,7 +128,10 @@ def _hide_given(text: str, rules: Rules) -> str:
     for needle, pattern in _TOOLS:
         if needle in text:
             text = pattern.sub(_hide, text)
-    text = _SET.sub(_hide_pairs, text)
+    if any(needle in text for needle in _SETS):
+        text = _SET.sub(_hide_pairs, text)
+    if not any(needle in text for needle in _CONFIGS):
+        return text
     return _CONFIG.sub(lambda found: _hide_named(found, rules), text)
 
 
@@ -153,8 +143,6 @@ def _hide_list(text: str, rules: Rules) -> str:
 
 def hide_given_in_words(words: Sequence[object], rules: Rules) -> list[object]:
     """The same for a command that is a list of words."""
-    if _NAMES.isdisjoint([w.rsplit("/", 1)[-1] for w in words if isinstance(w, str)]):
-        return list(words)
     texts = [word.replace(" ", _BLANK) if isinstance(word, str) else "-" for word in words]
     shown = _hide_given(" ".join(texts), rules).split(" ")
     if len(shown) != len(words):

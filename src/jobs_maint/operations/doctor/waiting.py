@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from jobs_maint.database import Conn, fetch_all
@@ -48,22 +49,38 @@ async def check_fetching(conn: Conn, situation: Situation) -> Finding:  # noqa: 
 
 
 async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    found = [await _find_blocking(conn), await _find_prepared(conn)]
+    told = [finding for finding in found if finding is not None]
+    if not told:
+        return ok("locks", "No lock holds up ready jobs.")
+    return replace(
+        told[0],  # only this one may be an error
+        sentence=" ".join(finding.sentence for finding in told),
+        fix=" ".join(finding.fix for finding in told if finding.fix),
+    )
+
+
+async def _find_prepared(conn: Conn) -> Finding | None:
     left = await fetch_all(conn, load_queries("doctor")["list_prepared"], {"seconds": LEFT_BEHIND})
-    if left:
-        gid = left[0]["gid"].replace("'", "''")
-        which = f"The prepared transaction {in_quotes(left[0]['gid'], 200)} of {left[0]['owner']}"
-        others = f" In total there are {len(left)} such transactions." if len(left) > 1 else ""
-        return warning(
-            "locks",
-            f"{which} has been open for {format_age(left[0]['seconds'])} and holds rows or tables "
-            f"that acts on jobs need; it does not end by itself.{others}",
-            f"Whoever prepared it knows what it did: COMMIT PREPARED '{gid}'; or ROLLBACK PREPARED "
-            f"'{gid}'; in this database.",
-        )
+    if not left:
+        return None
+    gid = left[0]["gid"].replace("'", "''")
+    which = f"The prepared transaction {in_quotes(left[0]['gid'], 200)} of {left[0]['owner']}"
+    others = f" In total there are {len(left)} such transactions." if len(left) > 1 else ""
+    return warning(
+        "locks",
+        f"{which} has been open for {format_age(left[0]['seconds'])} and holds rows or tables "
+        f"that acts on jobs need; it does not end by itself.{others}",
+        f"Whoever prepared it knows what it did: COMMIT PREPARED '{gid}'; or ROLLBACK PREPARED "
+        f"'{gid}'; in this database.",
+    )
+
+
+async def _find_blocking(conn: Conn) -> Finding | None:
     params = {"most": MOST_LOCKED}
     rows = await fetch_all(conn, load_queries("doctor")["list_blocking_jobs"], params)
     if not rows:
-        return ok("locks", "No lock holds up ready jobs.")
+        return None
     worst = rows[0]
     job = worst["job_id"]
     scope = f" Only the oldest {MOST_LOCKED:,} jobs were checked." * (
