@@ -38,7 +38,7 @@ def known(first, last, returned=None, quiet=None):
 def test_the_state_of_a_group_in_a_span(group, first, counts, state):
     at = None if first is None else SINCE + first
     found, seconds = get_group_state(
-        group, since=SINCE, count=counts[0], count_before=counts[1], first_at=at
+        group, since=SINCE, count=counts[0], count_before=counts[1], first_at=at, error_at=None
     )
     quiet = None if state[1] is None else state[1].total_seconds()
     assert (found, seconds) == (state[0], quiet)

@@ -257,7 +257,7 @@ class Incident:
     @property
     def told_since(self) -> datetime:
         """When it began, as it is told: of a sum, the first error of it that is listed."""
-        parts = (one for one in self.folded if self.unlike and "of_task" in one.facts)
+        parts = [one for one in self.folded if "of_task" in one.facts] if self.unlike else []
         return min([self.began_at, *(one.since for one in parts if one.since is not None)])
 
     @property

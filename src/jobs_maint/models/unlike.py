@@ -36,7 +36,7 @@ class Unlike:
             return None
         jobs = {task: int(one["jobs"]) for task, one in by_task.items()}
         fates = [one["standing"] for one in found]
-        standing = {name: sum(one[name] for one in fates) for name in fates[0] or ()} if all(
+        standing = {name: sum(one[name] for one in fates) for name in fates[0]} if all(
             fates
         ) else {}  # fmt: skip
         return cls(

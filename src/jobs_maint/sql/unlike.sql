@@ -1,11 +1,11 @@
 -- Failures of a task with many unlike errors, as one number.
 
--- name: count_unlike (tasks, least, alike, most, most_of_all)
+-- name: count_unlike (tasks, least, alike, most)
 -- Of each of these tasks the jobs that failed in the last hour, with how many `groups` of errors, and how
 -- many `errors` these are where those of one exception type are one, if they are more than `alike`; and
 -- {{standing}}. No row where all tasks together have at most `least` groups. `at_least`: no more
 -- than `most` failures of a task were counted, by {{alike}}; what became of these jobs is not looked at,
--- nor of the larger tasks where all have more than `most_of_all`.
+-- nor of the larger tasks where all have more than that.
 WITH recent AS MATERIALIZED (
     SELECT task_name, exception_type, fingerprints, now() - interval '1 hour' AS from_at
     FROM jobs_maint_groups
@@ -39,7 +39,7 @@ WITH recent AS MATERIALIZED (
         SELECT one.task_name, j.status
         FROM (
             SELECT DISTINCT task_name, job_id FROM found JOIN counted USING (task_name)
-            WHERE failures < %(most)s AND up_to <= %(most_of_all)s
+            WHERE failures < %(most)s AND up_to <= %(most)s
         ) AS one
         LEFT JOIN LATERAL (
             SELECT status FROM procrastinate_jobs

@@ -158,7 +158,7 @@ def get_group_state(
     count: int,
     count_before: int,
     first_at: datetime | None,
-    error_at: datetime | None = None,
+    error_at: datetime | None,
 ) -> tuple[str, float | None]:
     """`new`, `regressed`, `rising`, `ongoing` or `quiet`; and how long it was quiet before.
 

@@ -25,7 +25,7 @@ def fold(
     case: Case,
     condition: Condition,
     now: datetime,
-    update: Callable[[Condition], Condition] = lambda one: one,
+    update: Callable[[Condition], Condition],
 ) -> Case:
     """It has the same cause, or is a part of it that is back: that is told once."""
     if case.incident.calm_since is not None:
@@ -64,7 +64,7 @@ def promote(
     cause: Condition,
     also: Sequence[Condition],
     now: datetime,
-    update: Callable[[Condition], Condition] = lambda one: one,
+    update: Callable[[Condition], Condition],
 ) -> Case:
     """The cause of an open incident shows: the incident goes on under its name.
 

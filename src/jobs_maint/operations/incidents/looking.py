@@ -210,7 +210,7 @@ async def _count_unlike(
         return {}
     params = {
         "tasks": sorted(tasks), "least": MOST_LISTED, "alike": MOST_OF_A_KIND,
-        "most": MOST_FAILURES, "most_of_all": MOST_FAILURES,
+        "most": MOST_FAILURES,
     }  # fmt: skip
     async with in_index_order(conn):
         rows = await fetch_all(conn, load_queries("unlike")["count_unlike"], params)

@@ -53,7 +53,7 @@ def refresh(
     end: Callable[[Condition], Why | None],
     now: datetime,
     quiet: timedelta,
-    update: Callable[[Condition], Condition] = lambda one: one,
+    update: Callable[[Condition], Condition],
 ) -> Case:
     """What a pass saw of it: new values; what was seen ended twice is over, and so may it be.
 
