@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -13,8 +14,10 @@ from tests.support.history import days
 from jobs_maint import actions
 from jobs_maint.actions import Actor, BulkVerb, JobFilter
 from jobs_maint.database import open_pool
-from jobs_maint.errors import ChangeRefused
+from jobs_maint.errors import ChangeRefused, DatabaseUnavailable
 from jobs_maint.operations import bad_rows
+from jobs_maint.operations.purge import batches as purges
+from jobs_maint.operations.sets import batches as sets
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
@@ -72,6 +75,14 @@ async def test_where_all_fail_the_function_is_named_and_not_our_connection(pool,
     )
     with pytest.raises(ChangeRefused, match=r"function copy\(\) refuses it \(the archive is down"):
         await do(pool, actions.RetryJobs((job,)))
+    await conn.execute(
+        "CREATE OR REPLACE FUNCTION copy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE 'no answer from postgresql://app:hunter22@archive/jobs'; END $$"
+    )
+    with pytest.raises(
+        ChangeRefused, match=r"\(no answer from postgresql://\[redacted\]@archive/jobs\)"
+    ):
+        await do(pool, actions.RetryJobs((job,)))
 
 
 async def test_failures_that_each_take_long_are_tried_for_a_bounded_time(
@@ -87,6 +98,52 @@ async def test_failures_that_each_take_long_are_tried_for_a_bounded_time(
     assert report.total + report.kept == 64
     assert report.kept >= 16
     assert any("some of them were not tried" in group.reason for group in report.refused)
+
+
+async def test_a_failure_that_takes_long_leaves_no_other_row_untried(
+    pool, make_job, conn, monkeypatch
+):
+    monkeypatch.setattr(bad_rows, "MOST_SECONDS", 2.0)
+    old = [await make_job(status="succeeded", finished_ago=days(60)) for _ in range(64)]
+    # Halves would wait for it seven times.
+    await fail(conn, "DELETE", "08001", f"OLD.id = {old[40]}", "PERFORM pg_sleep(0.4);")
+    report = await do(pool, actions.PurgeFinished(), NIGHT)
+    [group] = report.refused
+    assert (report.total, group.sample) == (63, (old[40],))
+    assert "not tried" not in group.reason
+
+
+async def test_a_function_that_does_not_end_for_one_row_stops_that_row_only(
+    pool, make_job, conn, monkeypatch
+):
+    for module in (sets, purges):
+        monkeypatch.setattr(module, "SLOW_BATCH", timedelta(seconds=1))
+        monkeypatch.setattr(module, "STATEMENT_TIMEOUT", timedelta(seconds=1))
+    old = [await make_job(status="succeeded", finished_ago=days(60)) for _ in range(30)]
+    jobs = [await make_job(status="failed") for _ in range(30)]
+    for event, job in (("DELETE", old[17]), ("UPDATE", jobs[17])):
+        await fail(conn, event, "08001", f"OLD.id = {job}", "PERFORM pg_sleep(600);")
+    slow = "the database function copy() did not end within 1 s; see to what it waits for"
+    report = await do(pool, actions.PurgeFinished(), NIGHT)
+    [group] = report.refused
+    assert (report.total, group.sample, group.reason.startswith(slow)) == (29, (old[17],), True)
+    shown = await do(pool, actions.PreviewBulk(BulkVerb.RETRY, JobFilter(statuses=("failed",))))
+    done = await do(pool, actions.ConfirmSelection(shown.key))
+    [group] = done.failures
+    assert (done.done, group.sample, group.reason.startswith(slow)) == (29, (jobs[17],), True)
+    kept = await conn.execute("SELECT job_ids FROM jobs_maint_audit_items WHERE outcome = 'failed'")
+    assert await kept.fetchall() == [([jobs[17]],)]
+
+
+async def test_where_no_row_ends_in_time_the_set_ends(pool, make_job, conn, monkeypatch):
+    monkeypatch.setattr(sets, "SLOW_BATCH", timedelta(seconds=1))
+    monkeypatch.setattr(sets, "STATEMENT_TIMEOUT", timedelta(seconds=1))
+    for _ in range(6):
+        await make_job(status="failed")
+    await fail(conn, "UPDATE", "08001", first="PERFORM pg_sleep(600);")
+    shown = await do(pool, actions.PreviewBulk(BulkVerb.RETRY, JobFilter(statuses=("failed",))))
+    with pytest.raises(DatabaseUnavailable, match="took longer than 1 s"):
+        await do(pool, actions.ConfirmSelection(shown.key))
 
 
 async def test_keys_that_differ_in_a_number_are_told_apart(pool, make_job, conn):

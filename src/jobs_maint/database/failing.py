@@ -13,6 +13,7 @@ from psycopg import errors as pg
 from jobs_maint.database.limits import LOCK_TIMEOUT, POOL_TIMEOUT
 from jobs_maint.database.raised import RACES, find_function, is_stopped
 from jobs_maint.errors import ChangeRefused, DatabaseUnavailable, JobsMaintError, SchemaMismatch
+from jobs_maint.redaction import redact_text
 
 __all__ = ["APPLY", "is_connection_lost", "is_timeout", "map_error", "mapped_errors"]
 
@@ -112,8 +113,7 @@ def _map_other(exc: Exception) -> JobsMaintError:
             "The connection to the jobs database was lost; only committed changes were kept. "
             "Try again in a moment."
         )
-    words = str(exc).strip().splitlines()[:1]
-    reason = f"The jobs database reported: {words[0] if words else type(exc).__name__}"
+    reason = f"The jobs database reported: {_say(exc)}"
     if isinstance(exc, psycopg.OperationalError):  # of its resources, not of what was asked
         return DatabaseUnavailable(f"{reason}; {_UNDONE}. Try again in a moment.")
     return JobsMaintError(reason)
@@ -126,11 +126,16 @@ def _is_raised(exc: Exception) -> bool:
 
 
 def _map_raised(exc: Exception) -> JobsMaintError:
-    said = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
     return ChangeRefused(
-        f"The database function {find_function(exc)} refuses it ({said}); {_UNDONE}. Change that "
-        "function, or see to what it needs."
+        f"The database function {find_function(exc)} refuses it ({_say(exc)}); {_UNDONE}. Change "
+        "that function, or see to what it needs."
     )
+
+
+def _say(exc: Exception) -> str:
+    """Its first line, without the secrets that a function of the team may have put into it."""
+    lines = str(exc).strip().splitlines()
+    return redact_text(lines[0]) if lines else type(exc).__name__
 
 
 def _is_of_our_keys(exc: Exception) -> bool:

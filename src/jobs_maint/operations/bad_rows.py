@@ -57,6 +57,9 @@ HELD = timedelta(milliseconds=100)
 """How long each further row waits for a lock, once one has waited `LOCK_TIMEOUT`."""
 MOST_HELD = 40
 """So many tries may end in a race; the rows that are left then count as held."""
+SLOW_TRY = 0.25
+"""Seconds. Where a try that fails elsewhere takes longer, single rows follow it: each of them waits
+for its own failure only, where halves wait for it once a level."""
 MOST_SECONDS, MOST_SECONDS_OF_RUN = 10.0, 30.0
 """So long may those tries of a step, and of a run, take that fail elsewhere: they hold the rows."""
 
@@ -167,7 +170,8 @@ async def change_rows(
                 await races.meet(conn, exc)
             elif not is_refusal(exc):
                 raise
-            if races.met >= MOST_HELD or elsewhere.is_over(exc, time.monotonic() - begun):
+            took = time.monotonic() - begun
+            if races.met >= MOST_HELD or elsewhere.is_over(exc, took):
                 refused |= dict.fromkeys((*part, *chain.from_iterable(parts)), exc)
                 break
             held = set(part) if len(part) == 1 else await _find_held(conn, part, exc)
@@ -177,6 +181,9 @@ async def change_rows(
                 refused |= found
                 held = set(found)
             left = [row for row in part if row not in held]
+            if took > SLOW_TRY and _is_elsewhere(exc) and not isinstance(exc, RACES):
+                parts += [[row] for row in left]
+                continue
             half = len(left) if held else len(left) // 2
             parts += [rows for rows in (left[:half], left[half:]) if rows]
     if races.met:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import psycopg
 from psycopg import errors as pg
 
-from jobs_maint.database import RACES, find_function
+from jobs_maint.database import RACES, find_function, is_timeout
 from jobs_maint.fingerprint import normalise
 from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.redaction import redact_text
@@ -16,7 +16,6 @@ from jobs_maint.redaction import redact_text
 __all__ = [
     "KEPT",
     "MOST_REASONS",
-    "MOST_SLOW",
     "OtherReasons",
     "Refusals",
     "describe_refusal",
@@ -29,7 +28,7 @@ KEPT = (
     r"output of \d procrastinate_jobs in psql"
 )
 MOST_REASONS = 10
-MOST_SLOW = 3
+_MOST_SLOW = 3
 """So many rows of a run may each use up the time of a statement; then all may be like them."""
 SAMPLE = 5
 _OTHERS = "the database refused, for other reasons"
@@ -77,10 +76,14 @@ def describe_refusal(exc: psycopg.Error) -> str:
     return f"the database refused it ({said})"
 
 
-def describe_slow(exc: pg.QueryCanceled) -> str | None:
-    """A phrase about a row that alone used up its time; None if no function of the team had it."""
-    if (function := find_function(exc)) is None:
-        return None
+def describe_slow(exc: pg.QueryCanceled, before: int) -> str:
+    """A phrase about a row that alone used up its time in a function of the team.
+
+    Raises `exc` where it was something else, or where `before` so many rows of the run did.
+    """
+    function = find_function(exc)
+    if not is_timeout(exc) or function is None or before >= _MOST_SLOW:
+        raise exc
     limit = exc.__notes__[0]  # by `note_timeout`
     return (
         f"the database function {function} did not end within {limit}; see to what it waits for, "

@@ -31,7 +31,7 @@ from jobs_maint.operations.purge.deleting import Batch, OnBatch, Progress, delet
 from jobs_maint.operations.purge.reach import find_reach
 from jobs_maint.operations.purge.retention import Retention
 from jobs_maint.operations.purge.trimming import trim_tables
-from jobs_maint.operations.refusals import Refusals
+from jobs_maint.operations.refusals import Refusals, describe_slow
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.sql import load_queries
 
@@ -216,9 +216,18 @@ class _Purge:
             try:
                 batch = await self._delete_batch({**walk, "after": after, "limit": size})
             except pg.QueryCanceled as exc:
-                if size == 1 or not is_timeout(exc):
-                    raise
-                size = least = max(1, size // 10)
+                if size > 1 and is_timeout(exc):
+                    size = least = max(1, size // 10)
+                    continue
+                reason = describe_slow(exc, progress.slow)
+                async with self.pool.connection() as conn, transaction(conn):
+                    query = load_queries("purge")["list_finished_batch"]
+                    given = {**walk, "after": after, "limit": 1}
+                    for row in await fetch_all(conn, query, given):
+                        after = row["id"]
+                        progress.refusals.add(reason, [after])
+                progress.slow += 1
+                size, least = FIRST_BATCH, SMALLEST_BATCH
                 continue
             after = after if batch.last is None else batch.last
             if not batch.go_on:

@@ -55,6 +55,8 @@ class Progress:
     postponed: Postponed = field(default_factory=Postponed)
     undated: Refusals = field(default_factory=Refusals)
     surveyed_at: datetime | None = None
+    slow: int = 0
+    """Rows that each used up the time of a statement."""
     batches: int = 0
     stopped: bool = False
 

@@ -27,7 +27,7 @@ from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.operations.held_rows import find_held
 from jobs_maint.operations.jobs.cancel import cancel_jobs, discard_jobs
 from jobs_maint.operations.jobs.retry import retry_jobs
-from jobs_maint.operations.refusals import Refusals
+from jobs_maint.operations.refusals import Refusals, describe_slow
 from jobs_maint.operations.sets.frozen import SAMPLE
 from jobs_maint.operations.sets.seen import Seen, leave_out
 from jobs_maint.sql import load_queries
@@ -69,7 +69,7 @@ async def run_set(
     found: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)
     refusals = Refusals()
     stopped = False
-    start, size = 0, BATCH
+    start, size, slow = 0, BATCH, 0
     while start < len(job_ids):
         batch = job_ids[start : start + size]
         looked = start + len(batch)
@@ -102,10 +102,12 @@ async def run_set(
                 free, held = await _leave_held(pool, batch, exc)
                 items, go_on = await do(free, held)
         except pg.QueryCanceled as exc:
-            if size == 1 or not is_timeout(exc):
-                raise
-            size = max(1, size // 10)
-            continue
+            if size > 1 and is_timeout(exc):
+                size = max(1, size // 10)
+                continue
+            reason = describe_slow(exc, slow)
+            items, go_on = await do((), [ItemResult(batch[0], ItemOutcome.FAILED, "error", reason)])
+            size, slow = BATCH, slow + 1
         start = looked
         for item in items:
             if item.outcome is ItemOutcome.FAILED:  # of these each reason counts
