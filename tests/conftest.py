@@ -12,10 +12,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the sample app in demo/ and the helpers of the tests
 
+from tests.support.debian import german_postgresql  # noqa: E402
 from tests.support.history import JobFactory  # noqa: E402
 from tests.support.processes import Processes  # noqa: E402
 from tests.support.server import Server, running_server  # noqa: E402
@@ -87,6 +89,25 @@ def bare_database_url(server: Server) -> Iterator[str]:
     name = server.create("bare_template")
     yield server.url(name)
     server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def german() -> Iterator[Server]:
+    """PostgreSQL 15 with German messages."""
+    with german_postgresql() as found:
+        found.make_templates()
+        yield found
+
+
+@pytest.fixture
+def german_url(german: Server) -> Iterator[str]:
+    """As `database_url`, on that server."""
+    name = german.create("ours_template")
+    yield german.url(name)
+    with psycopg.connect(german.url(name), autocommit=True) as conn:
+        for (gid,) in conn.execute("SELECT gid FROM pg_prepared_xacts").fetchall():
+            conn.execute(SQL("ROLLBACK PREPARED {}").format(gid))
+    german.drop(name)
 
 
 @pytest.fixture

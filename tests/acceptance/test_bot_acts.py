@@ -74,6 +74,26 @@ async def click(slack, bot, user, message, button):
     return slack.messages(message.channel, user)[before:]
 
 
+async def press(slack, bot, user, channel, action_id, value, *, seen_by=None, seen_in=None, **more):
+    """A click that is signed, though nobody could make it."""
+    payload = {
+        "type": "block_actions",
+        "team": {"id": "T0LOCAL"},
+        "api_app_id": "A0LOCAL",
+        "user": {"id": user, "username": "somebody"},
+        "channel": {"id": channel},
+        "container": {"type": "message", "message_ts": "1.1", "channel_id": channel},
+        "actions": [{"type": "button", "action_id": action_id, "value": value}],
+        "trigger_id": secrets.token_hex(8),
+        **more,
+    }
+    before = len(slack.messages(seen_in or channel, seen_by or user))
+    answer = await slack.post_raw(urlencode({"payload": json.dumps(payload)}))
+    await settle(bot)
+    assert answer.status == 200
+    return slack.messages(seen_in or channel, seen_by or user)[before:]
+
+
 def now(slack, message):
     """The message as everybody sees it now."""
     [same] = [one for one in slack.messages(message.channel) if one.ts == message.ts]
@@ -237,19 +257,9 @@ async def test_a_forged_button_changes_nothing_and_is_answered(pool, conn, butto
     await make_failed(conn, 2)
     async with open_bot(pool) as (slack, bot):
         [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
-        payload = {
-            "type": "block_actions",
-            "team": {"id": "T0LOCAL"},
-            "api_app_id": "A0LOCAL",
-            "user": {"id": OPERATOR, "username": "otto"},
-            "channel": {"id": OPS},
-            "container": {"type": "message", "message_ts": preview.ts, "channel_id": OPS},
-            "actions": [{"type": "button", "action_id": f"jobs_{button}:{value}", "value": value}],
-            "trigger_id": "17.forged",
-        }
-        answer = await slack.post_raw(urlencode({"payload": json.dumps(payload)}))
-        assert answer.status == 200
-        await settle(bot)
+        there = {"type": "message", "message_ts": preview.ts, "channel_id": OPS}
+        forged = (f"jobs_{button}:{value}", value)
+        await press(slack, bot, OPERATOR, OPS, *forged, container=there)
         assert await count(conn, "failed") == 2
 
 
@@ -265,19 +275,8 @@ async def test_stop_of_a_run_in_a_process_that_may_be_gone_says_where_its_end_is
             (OPS, preview.ts),
         )
         (run,) = await found.fetchone()
-        payload = {
-            "type": "block_actions",
-            "team": {"id": "T0LOCAL"},
-            "api_app_id": "A0LOCAL",
-            "user": {"id": OPERATOR, "username": "otto"},
-            "channel": {"id": OPS},
-            "container": {"type": "message", "message_ts": preview.ts, "channel_id": OPS},
-            "actions": [{"type": "button", "action_id": f"jobs_stop:{run}", "value": str(run)}],
-            "trigger_id": "17.stop",
-        }
-        await slack.post_raw(urlencode({"payload": json.dumps(payload)}))
-        await settle(bot)
-        [told] = [one for one in slack.messages(OPS, OPERATOR) if one.ephemeral]
+        [told] = await press(slack, bot, OPERATOR, OPS, f"jobs_stop:{run}", str(run))
+        assert told.ephemeral
         assert told.text.startswith("Another process of the bot runs this and was asked to stop.")
         assert (OPERATOR, "stop", "done") in await audited(conn)
 
@@ -1036,26 +1035,6 @@ def find_value(message, action_id):
         if element["action_id"].startswith(action_id)
     ]
     return value
-
-
-async def press(slack, bot, user, channel, action_id, value, *, seen_by=None, seen_in=None, **more):
-    """A click that is signed, though nobody could make it."""
-    payload = {
-        "type": "block_actions",
-        "team": {"id": "T0LOCAL"},
-        "api_app_id": "A0LOCAL",
-        "user": {"id": user, "username": "somebody"},
-        "channel": {"id": channel},
-        "container": {"type": "message", "message_ts": "1.1", "channel_id": channel},
-        "actions": [{"type": "button", "action_id": action_id, "value": value}],
-        "trigger_id": secrets.token_hex(8),
-        **more,
-    }
-    before = len(slack.messages(seen_in or channel, seen_by or user))
-    answer = await slack.post_raw(urlencode({"payload": json.dumps(payload)}))
-    await settle(bot)
-    assert answer.status == 200
-    return slack.messages(seen_in or channel, seen_by or user)[before:]
 
 
 async def test_whom_a_refusal_names_may_do_it_in_this_channel(pool):

@@ -13,7 +13,7 @@ import pytest
 from tests.support import forkserver
 from tests.support.processes import environment
 from tests.support.shell import COMMAND, answer
-from tests.support.waiting import until
+from tests.support.waiting import wait_for_row
 
 from jobs_maint.database import describe_database
 
@@ -199,16 +199,11 @@ async def test_a_signal_after_the_act_does_not_keep_its_answer_back(database_url
     process = forkserver.start(words, env=env, stdout=writer, stderr=2)
     os.close(writer)
 
-    async def is_over():
-        found = await conn.execute(
-            "SELECT count(*) FROM jobs_maint_audit WHERE counts ->> 'done' = '2' AND NOT EXISTS"
-            " (SELECT FROM pg_stat_activity"
-            "  WHERE datname = current_database() AND pid <> ALL (%s))",
-            (before,),
-        )
-        return (await found.fetchone())[0]
-
-    await until(is_over, what="the end of the act")
+    over = (
+        "SELECT true FROM jobs_maint_audit WHERE counts ->> 'done' = '2' AND NOT EXISTS"
+        " (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> ALL (%s))"
+    )
+    await wait_for_row(conn, over, (before,), what="the end of the act")
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
         process.send_signal(number)
     with os.fdopen(reader, "rb") as pipe:

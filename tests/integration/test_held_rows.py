@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
-from tests.conftest import Server
-from tests.support.debian import german_postgresql
 from tests.support.history import JobFactory, days
 
 from jobs_maint.actions import (
@@ -36,34 +32,19 @@ async def do(pool, action):
     return await perform(pool, ANA, action, settings=MaintSettings())
 
 
-@pytest.fixture(scope="module")
-def german() -> Iterator[Server]:
-    with german_postgresql() as found:
-        found.make_templates()
-        yield found
-
-
-@pytest.fixture
-def url(german: Server) -> Iterator[str]:
-    name = german.create("ours_template")
-    yield german.url(name)
-    with psycopg.connect(german.url(name), autocommit=True) as conn:
-        if conn.execute("SELECT FROM pg_prepared_xacts").rowcount:
-            conn.execute("ROLLBACK PREPARED 'left behind'")
-    german.drop(name)
-
-
 async def test_a_prepared_transaction_is_named_and_not_a_session_that_holds_another_row(
-    url, monkeypatch
+    german_url, monkeypatch
 ):
-    async with open_pool(url) as pool, pool.connection() as conn:
+    async with open_pool(german_url) as pool, pool.connection() as conn:
         await conn.set_autocommit(True)
         make_job = JobFactory(conn)
         held, other, free = [await make_job(status="failed") for _ in range(3)]
         old = [await make_job(status="succeeded", finished_ago=days(60)) for _ in range(3)]
         async with (
-            await psycopg.AsyncConnection.connect(url) as gone,
-            await psycopg.AsyncConnection.connect(url, application_name="innocent") as innocent,
+            await psycopg.AsyncConnection.connect(german_url) as gone,
+            await psycopg.AsyncConnection.connect(
+                german_url, application_name="innocent"
+            ) as innocent,
         ):
             await innocent.execute(
                 "SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (other,)
@@ -99,14 +80,16 @@ async def test_a_prepared_transaction_is_named_and_not_a_session_that_holds_anot
         assert "ROLLBACK PREPARED 'left behind';" in found.fix
 
 
-async def test_a_prepared_transaction_does_not_hide_a_lock_that_nobody_will_free(url, monkeypatch):
+async def test_a_prepared_transaction_does_not_hide_a_lock_that_nobody_will_free(
+    german_url, monkeypatch
+):
     monkeypatch.setattr(waiting, "LEFT_BEHIND", 0.0)
-    async with open_pool(url) as pool, pool.connection() as conn:
+    async with open_pool(german_url) as pool, pool.connection() as conn:
         await conn.set_autocommit(True)
         make_job = JobFactory(conn)
         stuck = await make_job(status="doing", lock="account 7")
         await make_job(lock="account 7")
-        async with await psycopg.AsyncConnection.connect(url) as gone:
+        async with await psycopg.AsyncConnection.connect(german_url) as gone:
             await gone.execute("SELECT FROM procrastinate_jobs FOR UPDATE")
             await gone.execute("PREPARE TRANSACTION 'left behind'")
         [found] = [f for f in (await do(pool, RunDoctor())).findings if f.check == "locks"]
@@ -118,13 +101,17 @@ async def test_a_prepared_transaction_does_not_hide_a_lock_that_nobody_will_free
     assert "ROLLBACK PREPARED 'left behind';" in found.fix
 
 
-async def test_a_session_that_may_hold_what_is_needed_is_named_with_doubt(url):
-    async with open_pool(url) as pool, pool.connection() as conn:
+async def test_a_session_that_may_hold_what_is_needed_is_named_with_doubt(german_url):
+    async with open_pool(german_url) as pool, pool.connection() as conn:
         await conn.set_autocommit(True)
-        job = await JobFactory(conn)(status="failed")
-        other = await JobFactory(conn)(status="failed")
-        async with await psycopg.AsyncConnection.connect(url) as first:
-            await first.execute("SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (job,))
+        job, third, other = [await JobFactory(conn)(status="failed") for _ in range(3)]
+        async with (
+            await psycopg.AsyncConnection.connect(german_url) as first,
+            await psycopg.AsyncConnection.connect(german_url) as second,
+        ):
+            hold = "SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE"
+            await first.execute(hold, (job,))
+            await second.execute(hold, (third,))
             await conn.execute(
                 "CREATE FUNCTION give_up() RETURNS trigger LANGUAGE plpgsql AS"
                 " $$ BEGIN RAISE 'busy' USING ERRCODE = '55P03'; END $$;"
@@ -135,10 +122,16 @@ async def test_a_session_that_may_hold_what_is_needed_is_named_with_doubt(url):
             with pytest.raises(DatabaseUnavailable) as refused:
                 await do(pool, RetryJobs((other,)))
             assert f": probably process {first.info.backend_pid} (" in str(refused.value)
+            assert "), the oldest of 2 candidates" in str(refused.value)
+            await second.rollback()
+            with pytest.raises(DatabaseUnavailable) as refused:
+                await do(pool, RetryJobs((other,)))
+            assert f": probably process {first.info.backend_pid} (" in str(refused.value)
+            assert "candidates" not in str(refused.value)
 
 
-async def test_a_server_that_a_trigger_cannot_reach_stops_its_row_only(url):
-    async with open_pool(url) as pool, pool.connection() as conn:
+async def test_a_server_that_a_trigger_cannot_reach_stops_its_row_only(german_url):
+    async with open_pool(german_url) as pool, pool.connection() as conn:
         await conn.set_autocommit(True)
         make_job = JobFactory(conn)
         old = [await make_job(status="succeeded", finished_ago=days(60)) for _ in range(40)]

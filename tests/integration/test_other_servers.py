@@ -12,7 +12,6 @@ import psycopg
 import psycopg_pool
 import pytest
 from tests.conftest import Server
-from tests.support.debian import german_postgresql
 from tests.support.duties import do_every_duty
 from tests.support.history import JobFactory
 
@@ -49,20 +48,6 @@ MESSAGE = "Zahlung über 12 € fehlt → nochmal 😀"
 
 async def ask(pool, action):
     return await perform(pool, ANA, action, settings=MaintSettings())
-
-
-@pytest.fixture(scope="module")
-def german() -> Iterator[Server]:
-    with german_postgresql() as found:
-        found.make_templates()
-        yield found
-
-
-@pytest.fixture
-def german_url(german: Server) -> Iterator[str]:
-    name = german.create("ours_template")
-    yield german.url(name)
-    german.drop(name)
 
 
 @pytest.fixture(params=["LATIN1", "SQL_ASCII", "EUC_JP"])
