@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -82,8 +82,6 @@ HANDLERS: Handlers = MappingProxyType(
 )
 """Action class → its handler; each duty of `operations` lists its own."""
 
-_LESS = {"queue": "one queue", "since": "a shorter span"}
-
 
 async def perform(
     pool: Pool | None,
@@ -134,11 +132,12 @@ async def perform(
 
 
 def _advise_less(action: Action[Any]) -> str:
-    """What makes this word faster, as far as it can be asked for less."""
+    """What makes this word faster, as far as it can be asked for less than it was."""
     asked = getattr(action, "filter", action)
-    known = {field.name for field in fields(asked)}
-    less = [said for name, said in _LESS.items() if name in known]
-    if less:
+    less = ["one queue"] if getattr(asked, "queue", "") is None else []
+    less += ["a shorter span"] if hasattr(asked, "since") else []
+    names_jobs = getattr(asked, "job_ids", None) or getattr(asked, "request", None)
+    if less and not names_jobs:
         return f"Ask for less: {', or '.join(less)}."
     return "Try again when the database has less to do; if that does not help, VACUUM its tables."
 

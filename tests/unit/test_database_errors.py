@@ -13,6 +13,7 @@ from jobs_maint.actions import (
     ListErrors,
     ListStuck,
     PreviewBulk,
+    PreviewPurge,
     ShowStats,
 )
 from jobs_maint.database import is_connection_lost, map_error, parse_url
@@ -123,6 +124,12 @@ def test_what_is_rightly_written_is_read(url):
         (ListErrors(), "Ask for less: one queue, or a shorter span."),
         (PreviewBulk(BulkVerb.RETRY, JobFilter()), "Ask for less: one queue, or a shorter span."),
         (ShowStats(), "Ask for less: one queue."),
+        (ShowStats("mail"), "Try again when the database has less to do"),
+        (ListErrors("mail"), "Ask for less: a shorter span."),
+        (PreviewBulk(BulkVerb.RETRY, JobFilter("mail")), "Ask for less: a shorter span."),
+        (PreviewBulk(BulkVerb.RETRY, JobFilter(job_ids=(1, 2))), "Try again when the database"),
+        (PreviewBulk(BulkVerb.RETRY, JobFilter(request=17)), "Try again when the database"),
+        (PreviewPurge(), "Ask for less: one queue."),
         (ListStuck(), "Try again when the database has less to do"),
     ],
 )
