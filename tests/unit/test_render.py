@@ -427,6 +427,21 @@ def test_the_verdict_says_the_worst_with_its_number(report, level, headline):
     assert (verdict.level, verdict.headline) == (level, headline)
 
 
+@pytest.mark.parametrize(
+    ("fields", "level"),
+    [
+        ({"failed_now": 1, "retried_since": 120, "succeeded_since": 120}, "yellow"),
+        ({"failed_now": 10, "retried_since": 111}, "red"),
+        ({"failed_now": 1, "retried_since": 20, "deleted_since": 100}, "red"),
+        ({"failed_now": 1, "retried_since": 120, "new_errors": 1}, "red"),
+        ({}, "red"),
+    ],
+)
+def test_many_failures_are_red_by_the_jobs_that_are_still_failed(fields, level):
+    report = stats(QueueStats("email", failed_last_hour=121, done_last_hour=30), **fields)
+    assert build_verdict(report).level == level
+
+
 def test_the_second_line_says_what_is_fine():
     assert build_verdict(STATS).second_line == (
         "The other 2 queues keep up. 2 of 3 workers live. 5,923 jobs done in the last 24 hours."

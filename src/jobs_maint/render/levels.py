@@ -21,7 +21,7 @@ Level = Literal["red", "yellow", "green"]
 _LEVELS: tuple[Level, ...] = ("red", "yellow", "green")
 
 MANY_FAILED = 10
-"""This many failures, if they are a quarter of what finished in that span, are red."""
+"""This many that are left, if they are a quarter of what finished in that span, are red."""
 
 
 def judge_failures(failed: int, succeeded: int, standing: Standing, *, news: bool) -> Level:
@@ -31,7 +31,10 @@ def judge_failures(failed: int, succeeded: int, standing: Standing, *, news: boo
     """
     if failed and standing.is_dealt_with:
         return "green" if standing.all_succeeded else "yellow"
-    if failed and (news or (failed >= MANY_FAILED and 3 * failed >= succeeded)):
+    left = failed
+    if standing.failed_now is not None:
+        left = min(failed, standing.failed_now + standing.deleted_since)
+    if failed and (news or (left >= MANY_FAILED and 3 * left >= succeeded)):
         return "red"
     return "yellow" if failed else "green"
 
