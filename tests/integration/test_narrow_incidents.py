@@ -191,7 +191,9 @@ async def test_who_is_on_the_part_that_a_role_sees_is_told_and_who_stays_on_it_a
     [web] = [part.subject for part in (whole.lead, *whole.folded) if part.queues == ("web",)]
     with pytest.raises(InvalidRequest, match=r"nobody has taken I-1, so .* nothing to give back$"):
         await perform(pool, ANA, TakeIncident(1, drop=True))
-    with pytest.raises(InvalidRequest, match=f"for its error of yours type: take {web}$") as caught:
+    with pytest.raises(
+        InvalidRequest, match=f"to take the error that it reaches, type: take {web}$"
+    ) as caught:
         await perform(pool, EVA, TakeIncident(1))
     assert (whole.queues, caught.value.suggestion) == (("ledger",), f"take {web}")
     with pytest.raises(InvalidRequest, match=f"nobody has taken {web}, so .* nothing to give back"):

@@ -18,7 +18,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.support.waiting import until, wait_until
+from tests.support.waiting import wait_for_row, wait_until
 
 from jobs_maint.actions import Actor, GetJob, ListErrors, ListWorkers, RunDoctor, ShowStats
 from jobs_maint.operations.following import list_told
@@ -145,24 +145,40 @@ async def test_errors_that_wait_in_a_worker_are_told_with_their_number_and_reaso
     with recording(lambda: connection.connect(database_url, {})) as thread:
         for number in (1, 2):
             thread.store(replace(failure(number), happened_at=time.monotonic() - 60))
-        there = "SELECT settings -> 'unstored' ->> 'waiting' FROM jobs_maint_workers"
-
-        async def waiting():
-            return await (await conn.execute(there)).fetchone() == ("2",)
-
-        await until(waiting, "the recorder tells it")
+        there = "SELECT settings -> 'unstored' ->> 'waiting' = '2' FROM jobs_maint_workers"
+        await wait_for_row(conn, there, what="the recorder tells it")
         [said] = await list_said()
         assert said.startswith(f"2 errors of worker 1 ({socket.gethostname()}, process ")
         assert re.search(r"\) wait to be stored since \S+ \S+ UTC: .*\.", said)
         assert [told.settings for told in await list_told(conn, MaintSettings())] == []
         await conn.execute(LOCKED[1])
-
-        async def stored():
-            found = await conn.execute("SELECT settings ? 'unstored' FROM jobs_maint_workers")
-            return await found.fetchone() == (False,)
-
-        await until(stored, "it is over")
+        stored = "SELECT NOT settings ? 'unstored' FROM jobs_maint_workers"
+        await wait_for_row(conn, stored, what="it is over")
         assert None in await list_said()
+
+
+@pytest.mark.parametrize(
+    ("workers", "said"),
+    [
+        (4, "1 more worker has errors that it could not store."),
+        (5, "2 more workers have errors that they could not store."),
+    ],
+)
+async def test_beyond_three_workers_that_cannot_store_errors_the_others_are_counted(
+    pool, conn, workers, said
+):
+    await conn.execute(
+        "INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,"
+        "  beat_seconds, job_ids, settings)"
+        " SELECT n, 'web', n, '1', 'never', 60, '{}', jsonb_build_object('unstored',"
+        "  jsonb_build_object('waiting', 2, 'dropped', 0, 'reason', 'the disk is full',"
+        "  'since', now()))"
+        " FROM generate_series(1, %s) AS n",
+        (workers,),
+    )
+    told = (await perform(pool, ANA, ListWorkers())).unstored
+    assert told.count(": the disk is full.") == 3
+    assert told.endswith(said)
 
 
 async def test_a_failure_that_is_stored_minutes_later_has_the_time_at_which_it_happened(

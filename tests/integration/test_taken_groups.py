@@ -125,7 +125,7 @@ async def test_what_is_said_of_one_is_said_of_the_other(pool, fail):
     await perform(pool, ADA, MuteGroup(name, None, 500))
     _, (message, shell, _), data = await incident(pool)
     assert "Muted by ada until it fails more than 500 times an hour. mute" in message
-    assert "muted by slack:U0ADA (ada) up to 500 failures an hour" in shell
+    assert "muted by slack:U0ADA (ada) until it fails more than 500 times an hour" in shell
     assert json.loads(data)["open"][0]["facts"]["muted_above"] == 500
     await see(pool)
     assert "more than 500 times" in (await incident(pool))[1][0]
@@ -226,7 +226,9 @@ async def test_who_mutes_one_of_several_is_led_to_what_ends_that_and_the_others_
     hook, mail = groups[HOOK].name, groups[MAIL].name
     cat = Actor("slack", "U0CAT", "cat", "C1", (Grant(Role.OPERATOR, queues=("web",)),))
     assert (await incident(pool))[0].subject == hook
-    with pytest.raises(InvalidRequest, match=f"to mute the error of yours type: mute {hook} --for"):
+    with pytest.raises(
+        InvalidRequest, match=f"to mute the error that it reaches, type: mute {hook} --for"
+    ):
         await perform(pool, cat, MuteIncident(1))
     await perform(pool, cat, MuteGroup(hook, hours(2)))
     [change] = (await see(pool)).changes

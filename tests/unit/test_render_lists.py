@@ -13,13 +13,16 @@ from jobs_maint.models import (
     FailedJob,
     FailedJobsReport,
     Reasons,
+    Standing,
     StuckJob,
     StuckReport,
+    Unlike,
     WorkersReport,
     WorkerView,
     count_reasons,
 )
 from jobs_maint.render import build_data, render_text
+from jobs_maint.render.unlike import say_tasks
 
 NOW = datetime(2026, 3, 12, 3, 14, 22, tzinfo=UTC)
 EVIL = "a\x1b[2J\n\u202e"
@@ -266,3 +269,12 @@ def test_groups_say_how_many_of_their_jobs_are_failed_now_where_that_is_not_all_
     assert any(line.split()[:1] == ["Failed"] for line in shown)
     all_failed = (replace(TIMEOUT, failed_now=37), UNKNOWN)
     assert not any("Failed" in line for line in lines(replace(ERRORS, groups=all_failed)))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "last"), [(4, "6 of 1 other task."), (5, "11 of 2 other tasks.")]
+)
+def test_beyond_three_tasks_the_others_are_counted(tasks, last):
+    jobs = {f"app.task_{n}": 9 - n for n in range(tasks)}
+    told = say_tasks(Unlike(jobs, 60, 60, at_least=False, standing=Standing()))
+    assert told == f"9 of task_0, 8 of task_1, 7 of task_2, {last}"

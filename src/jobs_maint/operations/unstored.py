@@ -24,7 +24,11 @@ async def find_unstored(conn: Conn, scope: QueueScope = ALL_QUEUES) -> str | Non
     ]
     said = [_say(row) for row in rows[:MOST]]
     if len(rows) > MOST:
-        said.append(f"So it is on {len(rows) - MOST:,} more.")
+        more = len(rows) - MOST
+        who, they = "1 more worker has", "it"
+        if more > 1:
+            who, they = f"{more:,} more workers have", "they"
+        said.append(f"{who} errors that {they} could not store.")
     return " ".join(said) or None
 
 

@@ -177,10 +177,10 @@ def _say_mute(
     said, above = f"muted by {safe_word(by)}" if by else "muted", facts.get("muted_above")
     if until is None and (text := facts.get("muted_until")):
         until = datetime.fromisoformat(str(text))
-    if until is not None:
-        said += f" until {clock(until, as_of)}"
+    ends = [f"until {clock(until, as_of)}"] if until is not None else []
     if above is not None:
-        said += f" up to {int(above):,} failures an hour"
+        ends.append(f"until it fails more than {count_noun(int(above), 'time')} an hour")
+    said = " ".join([said, ", or ".join(ends)]).rstrip()
     name = facts.get("muted_as") or part.subject
     name = str(name) if part.kind is IncidentKind.GROUP else incident.name
     return f"{said} (jobs-maint mute {safe_word(name)} --off ends that)"

@@ -32,5 +32,5 @@ def say_tasks(unlike: Unlike) -> str:
     some = list(unlike.jobs.items())[:MOST_TASKS]
     told = [f"{jobs:,} of {safe_word(short_task(task))}" for task, jobs in some]
     if left := list(unlike.jobs.values())[MOST_TASKS:]:
-        told.append(f"{sum(left):,} of {count_noun(len(left), 'other')}")
+        told.append(f"{sum(left):,} of {count_noun(len(left), 'other task')}")
     return f"{', '.join(told)}." if len(unlike.jobs) > 1 else ""

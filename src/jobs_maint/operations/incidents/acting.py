@@ -72,9 +72,11 @@ def _require_error(call: Call[TakeIncident], one: Incident) -> None:
     leads = all(map(call.scope.covers, one.queues))
     if names and not leads:
         words = TakeGroup(names[0], drop=call.action.drop).words()
+        what = "give back" if call.action.drop else "take"
+        which = "the error" if len(names) == 1 else "one of the errors"
         raise InvalidRequest(
             f"{one.name} begins with an error of queues that your role does not reach; "
-            f"for {'its error' if len(names) == 1 else 'an error'} of yours type: {words}",
+            f"to {what} {which} that it reaches, type: {words}",
             suggestion=words,
         )
     require_every_queue(call, leads)
@@ -109,10 +111,10 @@ def _require_whole(call: Call[Any], one: Incident) -> None:
     if names and not reached:
         words = MuteGroup(names[0], call.action.span).words()
         what = "end the mute of" if off else "mute"
-        which = "the error" if len(names) == 1 else "an error"
+        which = "the error" if len(names) == 1 else "one of the errors"
         raise InvalidRequest(
             f"{one.name} is also about errors of queues that your role does not reach; to {what} "
-            f"{which} of yours type: {words}",
+            f"{which} that it reaches, type: {words}",
             suggestion=words,
         )
     require_every_queue(call, reached)
