@@ -1,8 +1,8 @@
 r"""Words that are printed so that they can be typed, in a shell and in Slack.
 
 A character that cannot be shown is written `\u{1b}` (ESC), and so is one that the output lacks.
-Shells, globs and error texts hold nothing of this form, quotes keep it, and it is read back
-wherever a word is.
+Nothing else in shells, globs and error texts looks like that, quotes do not change it, and every
+word that is typed is read back.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _read(found: re.Match[str]) -> str:
 
 
 def show_name(name: str) -> str:
-    """A name of which all is seen, and typed: odd blanks and what has no shape are in quotes."""
+    """The name so that all of it is seen and can be typed: an odd one is in quotes."""
     odd = name != name.strip(" ") or "  " in name or name != escape_hidden(name)
     odd = odd or not (name.isascii() or _OTHER_BLANK.search(name) is None)
     return in_quotes(name, len(name)) if odd else name or '""'
@@ -123,7 +123,7 @@ _IN_DOUBLE = re.compile(r"[\"$`\\!]")
 
 
 def reads_as_option(word: str) -> bool:
-    """Whether it stands after `--`, or after an option: a shell takes its quotes away."""
+    """Whether it must stand after `--` or as `--option=…`: a shell takes quotes away."""
     return word.startswith(("-", *DASHES))
 
 
@@ -144,7 +144,7 @@ def in_quotes(text: str, most: int = 60) -> str:
 
 
 def spell_word(text: str) -> str:
-    """The same for words that are stored: no output counts."""
+    """As `quote_word`, for words that are stored: no output is there that lacks a character."""
     return _quote(_escape_word(text))
 
 

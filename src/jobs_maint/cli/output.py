@@ -28,7 +28,7 @@ __all__ = [
 OUTPUT_FAILED = 74
 BROKEN_PIPE = 141
 SIGNALLED = 128
-"""The exit code of what a signal ended is larger, by its number."""
+"""The exit code of what a signal ended is this and the number of the signal."""
 NOT_A_TERMINAL_WIDTH = 200
 
 
@@ -58,10 +58,10 @@ def is_styled(stream: TextIO | None) -> bool:
 
 
 def print_answer(text: str, code: int, *, acted: bool = False, as_json: bool = False) -> int:
-    """Write the answer; returns the exit code, which changes when nobody could read it.
+    """Write the answer; returns the exit code, which is another one when nobody can read it.
 
-    Not that of a signal, which may be why. The answer of an act then goes to stderr: jobs were
-    changed, and somebody must know.
+    The code of a signal is kept: that signal may be why. The answer of an act goes to stderr then:
+    jobs were changed, and somebody must know.
     """
     try:
         if sys.stdout is None:  # closed by the caller

@@ -63,6 +63,6 @@ def _find_end(found: re.Match[str]) -> int:
         return first
     for host in hosts:
         sure = host["port"] or _IS_HOST.fullmatch(host["host"])
-        if (web and sure) or _QUERY.match(word, host.end()):  # https://bo:pw@host/@types
+        if (web and sure) or _QUERY.match(word, host.end()):  # https://bo:pw@db.io/@types
             return host.start()
     return hosts[-1].start()
