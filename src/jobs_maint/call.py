@@ -12,7 +12,7 @@ from jobs_maint.actions import EVERY_QUEUE, Action, Actor, QueueScope
 from jobs_maint.database import Conn, Pool, mapped_errors, transaction
 from jobs_maint.errors import JobsMaintError, NotPermitted
 from jobs_maint.events import emit
-from jobs_maint.models import ItemOutcome, ItemResult, RunEnd, count_items
+from jobs_maint.models import ItemOutcome, ItemResult, RunEnd, SoFar, count_items
 from jobs_maint.redaction import Rules
 from jobs_maint.settings import MaintSettings
 
@@ -63,11 +63,8 @@ class Watch:
         self._must_stop = must_stop
         self._stopped = False
         self.audit_id: int | None = None
-        self.done = 0
-        self.counts: Mapping[str, int] = {}
-        """What was done to those `done` so far, as the audit counts it."""
-        self.skips: Mapping[str, int] = {}
-        """Those of them that were skipped, by the code of their reason."""
+        self.so_far = SoFar()
+        self._before = self.so_far
         self.certain = True
         """False when an act broke off and the database could not be asked how far it came."""
         self.unwritten: RunEnd | None = None
@@ -85,16 +82,18 @@ class Watch:
         if self._on_open is not None:
             self._on_open(audit_id, total)
 
-    def tell(self, done: int, total: int | None, counts: Mapping[str, int]) -> None:
-        self.done, self.counts = done, dict(counts)
+    def tell(self, so_far: SoFar, total: int | None) -> None:
+        """In the transaction of a batch, the last thing before its commit."""
+        self._before, self.so_far = self.so_far, so_far
         if self._on_progress is not None:
-            self._on_progress(done, total)
+            self._on_progress(so_far.done, total)
 
     def tell_end(self, counts: Mapping[str, int] | None) -> None:
         """What is stored of an act that broke off; the last commit may have gone either way."""
         self.certain = counts is not None
         if counts is not None:
-            self.tell(sum(counts.values()), None, counts)
+            fitting = (one for one in (self.so_far, self._before) if one.counts == counts)
+            self.tell(next(fitting, SoFar(sum(counts.values()), counts)), None)
 
 
 @dataclass(slots=True)

@@ -3,13 +3,14 @@
 import json
 import re
 import signal
+from pathlib import Path
 
 import psycopg
 import pytest
 from tests.support.history import days
 from tests.support.locks import wait_for_waiting
 from tests.support.shell import CTRL_C, CTRL_D, Terminal, answer, run_shell
-from tests.support.waiting import until
+from tests.support.waiting import until, wait_for_row
 
 from jobs_maint.operations.schema.places import TABLES
 
@@ -305,6 +306,81 @@ async def test_a_second_sigterm_ends_at_once_and_says_how_far_it_came(
     )
     assert said in " ".join(terminal.text.split())
     assert (await count(conn, "todo"), await count(conn, "failed")) == (498, 1303)
+
+
+WRITES_BATCH = """
+    SELECT true FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+      AND strpos(query, 'UPDATE jobs_maint_runs') > 0"""
+
+
+async def send_sigterm_twice(terminal):
+    """Returns once the second one was received: the process has no handler for a third."""
+
+    def is_received():
+        status = Path(f"/proc/{terminal.popen.pid}/status").read_text()
+        caught = int(re.search(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)[1], 16)
+        return not caught >> signal.SIGTERM - 1 & 1
+
+    terminal.popen.send_signal(signal.SIGTERM)
+    terminal.wait_for("SIGTERM again ends at once.")
+    terminal.popen.send_signal(signal.SIGTERM)
+    await until(is_received, "the second signal")
+
+
+async def test_a_set_that_ends_while_a_batch_is_written_down_tells_the_reasons_of_those_before(
+    at_terminal, conn, blocked_at, database_url
+):
+    await make_failed(conn, 1200)
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE id <= 3 OR id = 600;"
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock)"
+        " VALUES ('email', 'app.mail', 'one')"
+    )
+    await conn.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'not today'; END $$;"
+        "CREATE TRIGGER refuse BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
+        " WHEN (old.id IN (5, 6, 601)) EXECUTE FUNCTION refuse()"
+    )
+    holder = await blocked_at(700)
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        with at_terminal("retry", "--all", "--yes") as terminal:
+            await wait_for_waiting(conn)
+            await other.execute("SELECT FROM jobs_maint_runs FOR UPDATE")
+            await holder.rollback()
+            await wait_for_row(conn, WRITES_BATCH)
+            await send_sigterm_twice(terminal)
+            await other.rollback()
+            assert terminal.end() == 143
+    assert (
+        "500 of 1,200 jobs had been processed: 495 retried, 3 skipped: queueing lock taken; "
+        "2 failed: the database function refuse() refuses it (not today); change that function, or "
+        "see to what it needs. Completed work is kept; run"
+    ) in " ".join(terminal.text.split())
+
+
+async def test_a_set_of_which_no_job_is_left_tells_its_outcome_whatever_signals_come(
+    at_terminal, conn, database_url
+):
+    await make_failed(conn, 3)
+    await conn.execute(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN PERFORM pg_advisory_xact_lock(7); RETURN new; END $$;"
+        "CREATE TRIGGER wait BEFORE UPDATE OF outcome ON jobs_maint_audit"
+        " FOR EACH ROW EXECUTE FUNCTION wait()"
+    )
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("SELECT pg_advisory_xact_lock(7)")
+        with at_terminal("discard", "--all", "email", "--yes") as terminal:
+            await wait_for_waiting(conn)
+            await send_sigterm_twice(terminal)
+            await holder.rollback()
+            assert terminal.end() == 0
+    assert "3 jobs of email discarded in " in terminal.text
+    assert "interrupted" not in terminal.text
+    audited = "SELECT outcome FROM jobs_maint_audit ORDER BY id DESC LIMIT 1"
+    assert await (await conn.execute(audited)).fetchone() == ("done",)
 
 
 async def test_a_killed_set_keeps_what_was_committed_and_is_found_to_be_interrupted(

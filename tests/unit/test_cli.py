@@ -31,7 +31,7 @@ from jobs_maint.errors import (
     SchemaMismatch,
     SelectionExpired,
 )
-from jobs_maint.models import ActReport, ItemOutcome, ItemResult, Preview
+from jobs_maint.models import ActReport, ItemOutcome, ItemResult, Preview, SoFar
 from jobs_maint.perform import Watch
 from jobs_maint.plain import ERRORS, STAND_INS, show_on
 from jobs_maint.render import render_text
@@ -457,7 +457,7 @@ def test_ctrl_c_while_it_connects_is_not_kept_for_the_first_batch():
 def test_a_defect_in_the_middle_of_a_set_leaves_out_neither_what_was_done_nor_the_undo():
     watch = Watch()
     watch.opened(17, 1_200)
-    watch.tell(500, 1_200, {"done": 488, "skipped": 12})
+    watch.tell(SoFar(500, {"done": 488, "skipped": 12}), 1_200)
     preview = Preview("cancel", "cancel --all", "key", 1_200, 0, (), (), None)
 
     def break_off():

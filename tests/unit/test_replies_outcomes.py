@@ -437,6 +437,17 @@ def test_an_act_that_broke_says_why_and_offers_the_rest():
     assert "request 17" in message.text
 
 
+def test_an_act_that_broke_says_why_jobs_failed_in_it_the_three_most_frequent_reasons():
+    counts = {"done": 480, "skipped": 2, "failed": 18}
+    failures = tuple(SkipGroup("error", f"reason {n}", n) for n in (8, 6, 3, 1))
+    skips = {"queueing_lock_taken": 2}
+    broken = replace(AT_WORK, done=500, total=1_200, counts=counts, skips=skips, failures=failures)
+    assert lines(render_broken(broken, "/jobs", reason="nobody answers"))[2].startswith(
+        "480 retried, 2 skipped: queueing lock taken; 8 failed: reason 8; 6 failed: reason 6; "
+        "3 failed: reason 3; 1 failed for other reasons. Completed work is kept;"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "counts", "said", "undo"),
     [

@@ -45,19 +45,20 @@ class RunningAct:
 
     @property
     def progress(self) -> Progress:
-        words = self._request.words
+        words, so_far = self._request.words, self.watch.so_far
         return Progress(
             verb=words.partition(" ")[0],
             words=words,
             by=self._services.name_asker(self._request),
-            done=self.watch.done,
+            done=so_far.done,
             total=self._total,
             elapsed_seconds=time.monotonic() - self._begun,
             audit_id=self.audit_id,
             stopping=self.is_stopping or self._services.work.stopping.is_set(),
             certain=self.watch.certain,
-            counts=self.watch.counts,
-            skips=self.watch.skips,
+            counts=so_far.counts,
+            skips=so_far.skips,
+            failures=so_far.failures,
         )
 
     @contextlib.asynccontextmanager
@@ -76,8 +77,8 @@ class RunningAct:
         if await self._services.delivery.find_obstacle_of(self.target) is not None:
             return  # only the asker sees the outcome
         while True:
-            if self.audit_id is not None and self.watch.done != last:
-                last = self.watch.done
+            if self.audit_id is not None and self.watch.so_far.done != last:
+                last = self.watch.so_far.done
                 message = render_progress(self.progress, self._services.command)
                 share = last / self._total if self._total else None
                 await self._services.slack.editing.show(self.target, message, share=share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chatbot.messages.act_words import (
@@ -31,6 +31,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.people import name_actor
 from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
+from jobs_maint.models import SkipGroup
 from jobs_maint.render import format_rate, say_counts
 from jobs_maint.verbs import find_verb
 
@@ -61,6 +62,8 @@ class Progress:
     """What was done to them, as the audit counts it."""
     skips: Mapping[str, int] = field(default_factory=dict)
     """Those that were skipped, by the code of their reason."""
+    failures: Sequence[SkipGroup] = ()
+    """Those that failed, by reason."""
 
 
 def render_progress(progress: Progress, command: str) -> Message:
@@ -104,8 +107,8 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
     how = "Stopped by an error"
     far = tell_break(how, progress.done, progress.total, certain=progress.certain)
     asked = read_asked(progress.words)
-    did = tell_counts(progress.verb, progress.counts, asked, progress.skips)
-    if did:
+    counted = (progress.verb, progress.counts, asked, progress.skips)
+    if did := tell_counts(*counted, progress.failures):
         did = f"{did}. " if progress.certain else f"About {did}. "
     lines: list[Line] = [
         ["🔴 ", bold(f"{far}.")],
@@ -123,11 +126,16 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
 
 
 def tell_counts(
-    word: str, counts: Mapping[str, int], asked: Asked, skips: Mapping[str, int]
+    word: str,
+    counts: Mapping[str, int],
+    asked: Asked,
+    skips: Mapping[str, int],
+    failures: Sequence[SkipGroup] = (),
 ) -> str:
     """`488 cancelled, 3 asked to abort, 12 skipped: queueing lock taken`."""
     done = "put back" if word == "retry" and asked.puts_back else ""
-    return say_counts(word, counts, done=done, skips=skips)
+    said = say_counts(word, counts, done=done, skips=skips, failures=failures)
+    return one_line(said, 1000) if said else ""
 
 
 def tell_break(how: str, done: int, total: int | None, *, certain: bool = True) -> str:

@@ -180,7 +180,7 @@ def _say_how_far(watch: Watch, preview: Preview) -> Iterator[None]:
     try:
         yield
     except (Exception, KeyboardInterrupt) as exc:
-        if not watch.done and watch.certain:
+        if not watch.so_far.done and watch.certain:
             if isinstance(exc, KeyboardInterrupt):
                 raise Interrupted(NOTHING_YET, find_code(exc)) from None
             raise
@@ -197,12 +197,14 @@ def _say_how_far(watch: Watch, preview: Preview) -> Iterator[None]:
 
 def _tell_far(watch: Watch, preview: Preview) -> tuple[str, str]:
     """How far it came, and what to do now."""
+    so_far = watch.so_far
     about = "" if watch.certain else "about "
-    far = f"{about}{watch.done:,} of {count_noun(preview.count, 'job')} had been processed"
-    if did := say_counts(preview.verb, watch.counts, skips=watch.skips):
-        far += f": {about}{did}"
-    is_all = watch.certain and watch.done >= preview.count  # ended between the last batch and this
+    far = f"{about}{so_far.done:,} of {count_noun(preview.count, 'job')} had been processed"
+    counted = say_counts(preview.verb, so_far.counts, skips=so_far.skips, failures=so_far.failures)
+    if counted:
+        far += f": {about}{counted}"
+    is_all = watch.certain and so_far.done >= preview.count  # broken off while it was written down
     then = f"Completed work is kept{'' if is_all else '; run the same command again for the rest'}."
-    if VERBS[preview.verb].can_undo and watch.counts.get("done"):
+    if VERBS[preview.verb].can_undo and so_far.counts.get("done"):
         then += f" Undo: jobs-maint retry --request {watch.audit_id}"
     return far, then

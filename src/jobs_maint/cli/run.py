@@ -37,8 +37,9 @@ def perform_action(
 
     With a `watch`, Ctrl-C, SIGTERM or SIGHUP first asks the act to stop after its batch and calls
     `on_stop` with its number; a second one cancels what runs, a third ends at once. A second SIGHUP
-    does nothing: a terminal that closes sends it more than once. Once the act is over, the first
-    one does nothing either: the answer is still to be written.
+    does nothing: a terminal that closes sends it more than once. Once all jobs of a set were looked
+    at, a second one does not cancel any more, and once the act is over, the first one does nothing
+    either: the answer is still to be written.
     """
     # The pool logs what is also raised; unhandled it would be a second, worse sentence.
     logging.getLogger().addHandler(logging.NullHandler())
@@ -99,7 +100,8 @@ class _Stops:
                 self._on_stop(number)
             return
         self._let_the_next_end(number)
-        if number == signal.SIGHUP or self.over or self._task is None or self.cancelled_by:
+        is_over = self.over or self._watch.so_far.is_all
+        if number == signal.SIGHUP or is_over or self._task is None or self.cancelled_by:
             return
         self.cancelled_by = number
         self._task.cancel()

@@ -12,7 +12,7 @@ from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
 from jobs_maint.verbs import SKIPPED
 
-__all__ = ["BulkReport", "Preview", "SetError", "SetErrors", "SetGroup", "SkipGroup"]
+__all__ = ["BulkReport", "Preview", "SetError", "SetErrors", "SetGroup", "SkipGroup", "SoFar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,21 @@ class SkipGroup:
         if short and self.again_in_seconds is not None:
             short += f"; ask again {format_wait(self.again_in_seconds)}"
         return short or self.reason or self.code
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """How far a long act has come: `done` jobs were looked at."""
+
+    done: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What was done to those, as the audit counts it."""
+    skips: Mapping[str, int] = field(default_factory=dict)
+    """Those of them that were skipped, by the code of their reason."""
+    failures: tuple[SkipGroup, ...] = ()
+    """Those of them that failed, by reason."""
+    is_all: bool = False
+    """No job of the set is left."""
 
 
 _LEFT_OUT = {"wrong_status", "not_found", "not_permitted", "undated"}

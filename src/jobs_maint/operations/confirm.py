@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,12 +27,10 @@ from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import (
     BulkReport,
-    ItemOutcome,
-    ItemResult,
     PurgeReport,
     RunEnd,
     SkipGroup,
-    count_items,
+    SoFar,
 )
 from jobs_maint.operations.jobs.cancel import ASKED_TO_ABORT
 from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
@@ -130,15 +128,10 @@ async def _run_bulk(
 ) -> BulkReport:
     job_ids: list[int] = taken["job_ids"]
     run = await open_run(call, confirmed, len(job_ids), guard=use)
-    counts: Counter[str] = Counter()
-    skips: Counter[str] = Counter()
-    call.watch.skips = skips
 
-    async def on_batch(conn: Conn, looked: int, items: Sequence[ItemResult]) -> bool:
-        counts.update(count_items(taken["verb"], items))
-        skips.update(item.code for item in items if item.outcome is ItemOutcome.SKIPPED)
-        go_on = await run.advance(conn, counts)
-        call.watch.tell(looked, len(job_ids), counts)
+    async def on_batch(conn: Conn, so_far: SoFar) -> bool:
+        go_on = await run.advance(conn, so_far.counts)
+        call.watch.tell(so_far, len(job_ids))
         return go_on and not call.watch.stop_requested
 
     begun = time.monotonic()
@@ -160,6 +153,7 @@ async def _run_bulk(
         await close_broken(call, run, exc, time.monotonic() - begun)
         raise
     report = _complete(report, taken["params"])
+    counts = Counter(call.watch.so_far.counts)
     if left_out := sum(one.count for one in report.left_out):
         counts["skipped"] += left_out
     whole = report.done == report.requested and not left_out

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import psycopg
 from psycopg import errors as pg
@@ -125,6 +126,14 @@ class Refusals:
             self._words[key] = reason
         count, sample = self._groups.get(reason, (0, ()))
         self._groups[reason] = count + (more or len(ids)), (*sample, *ids)[:SAMPLE]
+
+    def plus(self, items: Iterable[ItemResult]) -> Refusals:
+        """These and those of the items that failed."""
+        both = copy.deepcopy(self)
+        for item in items:
+            if item.outcome is ItemOutcome.FAILED:
+                both.add(item.reason, [item.job_id])
+        return both
 
     def add_errors(self, refused: Mapping[int, psycopg.Error]) -> None:
         alike: dict[psycopg.Error, list[int]] = {}

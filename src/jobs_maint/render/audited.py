@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from jobs_maint.models import AuditEntry
+from jobs_maint.models import AuditEntry, SkipGroup
 from jobs_maint.verbs import FINAL_STATUSES, RESCUED, VERBS, find_verb, say_skipped
 
 __all__ = ["say_counts", "tell_counts", "tell_outcome"]
 
+MOST_REASONS = 3
 NOT_DELETED = ("refused", "undated")
 
 
@@ -46,11 +47,12 @@ def say_counts(
     *,
     done: str = "",
     skips: Mapping[str, int] = MappingProxyType({}),
+    failures: Sequence[SkipGroup] = (),
 ) -> str:
     """What an act that broke off did: `488 cancelled, 3 asked to abort, 12 skipped`.
 
     `done`: another word for it. `skips`: those that were skipped by the code of their reason, which
-    is then told.
+    is then told, as are the `failures`: `; 2 failed: the constraint …`.
     """
     done = done or find_verb(word).done
     if word == "purge":  # by what the jobs were
@@ -58,9 +60,19 @@ def say_counts(
     words = {"done": done, "abort_requested": "asked to abort"}
     names = ("done", "abort_requested", "skipped", "failed")
     there = {name: counts[name] for name in names if counts.get(name)}
+    if failures:
+        there.pop("failed", None)
+    parts = _say_skips(there, words, skips)
     if "put_back" in counts:
-        return ", ".join([*_say_rescued(counts), *_say_skips(_but_rescued(there), words, skips)])
-    return ", ".join(_say_skips(there, words, skips))
+        parts = [*_say_rescued(counts), *_say_skips(_but_rescued(there), words, skips)]
+    return "; ".join([*filter(None, [", ".join(parts)]), *_say_failures(failures)])
+
+
+def _say_failures(failures: Sequence[SkipGroup]) -> list[str]:
+    told = [f"{group.count:,} failed: {group.reason}" for group in failures[:MOST_REASONS]]
+    if left := sum(group.count for group in failures[MOST_REASONS:]):
+        told.append(f"{left:,} failed for other reasons")
+    return told
 
 
 def _say_skips(

@@ -15,7 +15,7 @@ from jobs_maint.audit import find_stopper
 from jobs_maint.call import Call, Guard, close_broken, close_run, open_run
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.events import emit
-from jobs_maint.models import PurgeReport, RunEnd
+from jobs_maint.models import PurgeReport, RunEnd, SoFar
 from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
 from jobs_maint.operations.purge.late import Surveyed
 from jobs_maint.operations.purge.turn import take_turn
@@ -47,7 +47,7 @@ async def run_purge(
 
     async def on_batch(conn: Conn, so_far: Mapping[str, int]) -> bool:
         go_on = await run.advance(conn, so_far)
-        call.watch.tell(sum(so_far.values()), total, so_far)
+        call.watch.tell(SoFar(sum(so_far.values()), dict(so_far)), total)
         return go_on and not call.watch.stop_requested
 
     async def on_survey(conn: Conn, done: Surveyed) -> None:

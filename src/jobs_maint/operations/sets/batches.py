@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -23,7 +24,14 @@ from jobs_maint.database import (
     is_timeout,
     transaction,
 )
-from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
+from jobs_maint.models import (
+    BulkReport,
+    ItemOutcome,
+    ItemResult,
+    SkipGroup,
+    SoFar,
+    count_items,
+)
 from jobs_maint.operations.held_rows import find_held
 from jobs_maint.operations.jobs.cancel import cancel_jobs, discard_jobs
 from jobs_maint.operations.jobs.retry import retry_jobs
@@ -41,8 +49,8 @@ SLOW_BATCH = timedelta(seconds=10)
 Act = Callable[[Conn, Sequence[int]], Awaitable[Sequence[ItemResult]]]
 """Does one batch in its transaction; one item per job."""
 
-OnBatch = Callable[[Conn, int, Sequence[ItemResult]], Awaitable[bool]]
-"""Called in each batch's transaction with the number looked at so far; False ends the run."""
+OnBatch = Callable[[Conn, SoFar], Awaitable[bool]]
+"""Called in each batch's transaction; False ends the run."""
 
 
 async def run_set(
@@ -67,20 +75,22 @@ async def run_set(
     """
     begun = time.monotonic()
     found: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)
-    refusals = Refusals()
+    so_far, refusals = SoFar(), Refusals()
     stopped = False
-    start, size, slow = 0, BATCH, 0
-    while start < len(job_ids):
-        batch = job_ids[start : start + size]
-        looked = start + len(batch)
+    size, slow = BATCH, 0
+    while so_far.done < len(job_ids):
+        batch = job_ids[so_far.done : so_far.done + size]
+        looked = so_far.done + len(batch)
         patience = STATEMENT_TIMEOUT if size == 1 else SLOW_BATCH
 
         async def do(
             ids: Sequence[int],
             held: Sequence[ItemResult],
+            before: SoFar = so_far,
+            failed: Refusals = refusals,
             looked: int = looked,
             patience: timedelta = patience,
-        ) -> tuple[Sequence[ItemResult], bool]:
+        ) -> tuple[Sequence[ItemResult], SoFar, Refusals, bool]:
             async with (
                 pool.connection() as conn,
                 transaction(conn, statement_timeout=patience),
@@ -93,28 +103,32 @@ async def run_set(
                 )
                 items = [*items, *left, *held]
                 await _keep_items(conn, audit_id, items)
-                return items, on_batch is None or await on_batch(conn, looked, items)
+                failed = failed.plus(items)
+                then = replace(
+                    _count(before, verb, items),
+                    done=looked, failures=failed.list_groups(), is_all=looked == len(job_ids),
+                )  # fmt: skip
+                go_on = on_batch is None or await on_batch(conn, then)
+                return items, then, failed, go_on
 
         try:
             try:
-                items, go_on = await do(batch, ())
+                items, so_far, refusals, go_on = await do(batch, ())
             except pg.LockNotAvailable as exc:
                 free, held = await _leave_held(pool, batch, exc)
-                items, go_on = await do(free, held)
+                items, so_far, refusals, go_on = await do(free, held)
         except pg.QueryCanceled as exc:
             if size > 1 and is_timeout(exc):
                 size = max(1, size // 10)
                 continue
             reason = describe_slow(exc, slow)
-            items, go_on = await do((), [ItemResult(batch[0], ItemOutcome.FAILED, "error", reason)])
+            failed = [ItemResult(batch[0], ItemOutcome.FAILED, "error", reason)]
+            items, so_far, refusals, go_on = await do((), failed)
             size, slow = BATCH, slow + 1
-        start = looked
         for item in items:
-            if item.outcome is ItemOutcome.FAILED:  # of these each reason counts
-                refusals.add(item.reason, [item.job_id])
-            else:
+            if item.outcome is not ItemOutcome.FAILED:  # of those each reason counts
                 found[item.outcome, item.code].append(item)
-        if not go_on and looked < len(job_ids):
+        if not go_on and not so_far.is_all:
             stopped = True
             break
     changed = [
@@ -133,13 +147,20 @@ async def run_set(
         requested=len(job_ids),
         done=len(changed),
         skips=groups[ItemOutcome.SKIPPED],
-        failures=refusals.list_groups(),
+        failures=so_far.failures,
         elapsed_seconds=time.monotonic() - begun,
         stopped=stopped,
         queues=tuple(dict.fromkeys(item.queue for item in changed if item.queue is not None)),
         stopped_by=await find_stopper(pool, audit_id) if stopped else "",
         became=groups[ItemOutcome.DONE],
     )
+
+
+def _count(before: SoFar, verb: str, items: Sequence[ItemResult]) -> SoFar:
+    counts, skips = Counter(before.counts), Counter(before.skips)
+    counts.update(count_items(verb, items))
+    skips.update(item.code for item in items if item.outcome is ItemOutcome.SKIPPED)
+    return replace(before, counts=dict(counts), skips=dict(skips))
 
 
 async def _act(
