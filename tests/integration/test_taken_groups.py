@@ -127,6 +127,10 @@ async def test_what_is_said_of_one_is_said_of_the_other(pool, fail):
     assert "Muted by ada until it fails more than 500 times an hour. mute" in message
     assert "muted by slack:U0ADA (ada) until it fails more than 500 times an hour" in shell
     assert json.loads(data)["open"][0]["facts"]["muted_above"] == 500
+    await perform(pool, ADA, MuteGroup(name, hours(2), 500))
+    shell = (await incident(pool))[1][1]
+    assert re.search(r" until \S+( UTC)?, or until it fails more than 500 times an hour", shell)
+    await perform(pool, ADA, MuteGroup(name, None, 500))
     await see(pool)
     assert "more than 500 times" in (await incident(pool))[1][0]
     await perform(pool, ADA, MuteIncident(1, None))
