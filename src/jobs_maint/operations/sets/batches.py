@@ -122,8 +122,8 @@ async def run_set(
                 size = max(1, size // 10)
                 continue
             reason = describe_slow(exc, slow)
-            failed = [ItemResult(batch[0], ItemOutcome.FAILED, "error", reason)]
-            items, so_far, refusals, go_on = await do((), failed)
+            it_failed = [ItemResult(batch[0], ItemOutcome.FAILED, "error", reason)]
+            items, so_far, refusals, go_on = await do((), it_failed)
             size, slow = BATCH, slow + 1
         for item in items:
             if item.outcome is not ItemOutcome.FAILED:  # of those each reason counts
