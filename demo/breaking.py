@@ -75,7 +75,7 @@ class Breaking:
     async def webhook(self, on: bool) -> None:
         self.stage.release("0.1" if on else "10.0")
         self._tell(
-            "A deploy broke `webhook` and its jobs fail: `/jobs stats` shows that, `/jobs errors`"
+            "A deploy broke `webhook` and its jobs fail. Send `/jobs stats` again to see that; `/jobs errors`"
             " says why. Then turn off the switch *webhook is broken* and retry the jobs."
             if on
             else "`webhook` is mended, new jobs succeed. What failed stays failed until somebody"
@@ -156,8 +156,8 @@ class Breaking:
 
     async def flood(self, _on: bool = True) -> None:
         self._tell(
-            f"Marketing sends {MAILS:,} mails. None is in the queue yet; wait until it says here"
-            " that they are."
+            f"Marketing sends {MAILS:,} mails. Wait: a message here says when the queue"
+            " has them."
         )
         await self.stage.run("-m", "demo.team_app", "newsletter", "--count", str(MAILS))
         effect = (
@@ -248,10 +248,9 @@ def tell_killed(worker: str, jobs: Sequence[int]) -> str:
     one = len(jobs) == 1
     return (
         f"*kill -9*: {worker} is gone in the middle of {_name_jobs(jobs)}, which"
-        f" {'stays' if one else 'stay'} “doing”. In a few seconds its beats are missed: then ask"
-        f" `/jobs stuck`. It names the second from which `/jobs rescue {' '.join(map(str, jobs))}`"
-        f" puts {'it' if one else 'them'} back. Left alone, the next worker to look does, after"
-        " half a minute."
+        f" {'stays' if one else 'stay'} “doing”. Wait a few seconds, then send `/jobs stuck`: it"
+        f" says when `/jobs rescue {' '.join(map(str, jobs))}` puts {'it' if one else 'them'} back."
+        f" If you do nothing, another worker does so within a minute."
     )
 
 

@@ -56,9 +56,9 @@ def build_trials() -> list[Trial]:
             Step(
                 "Mend the cause, retry the jobs",
                 "Turn off *webhook is broken* below. Then send `/jobs retry --all webhook` and"
-                " confirm. *Preview retry* in an older answer leaves out what failed since. The"
-                " outcome ends with its number in the audit, such as “request 5”. The step is done"
-                " when no job of `webhook` is failed.",
+                " confirm. *Preview retry* in an older message takes only the failures of its"
+                " time. The outcome ends with its number in the audit, such as “request 5”. The"
+                " step is done when `webhook` has no failed job.",
                 ANA,
             ),
             audited="word = 'retry' AND outcome IN ('done', 'partly') AND NOT EXISTS (SELECT FROM"
@@ -66,7 +66,7 @@ def build_trials() -> list[Trial]:
         ),
         Trial(
             Step(
-                "See who may not",
+                "See who is refused",
                 "vic is a viewer: `/jobs retry --all webhook` is refused, only he sees it, and"
                 " the audit keeps it.",
                 VIC,
@@ -95,7 +95,7 @@ def build_trials() -> list[Trial]:
         ),
         Trial(
             Step(
-                "Stop a long act",
+                "Stop a long operation",
                 "Press *Flood newsletter* below and wait until *Just happened* says that the mails"
                 " are in the queue. Then send `/jobs cancel --all newsletter`, confirm, and press"
                 " *Stop* while the bar moves.",

@@ -173,7 +173,7 @@ async def test_a_muted_incident_is_silent_in_its_thread_and_its_message_stays_tr
         assert roots(slack)[0].text.startswith("🟢 Workers are back")
         assert replies(slack) == told
         [off] = await ask(slack, bot, OPERATOR, OPS, "/jobs mute I-1 --off")
-        assert off.text.startswith(f"✅ I-1 is not muted any more, says <@{OPERATOR}>.")
+        assert off.text.startswith(f"✅ I-1 is not muted any more, by <@{OPERATOR}>.")
         await see(watch, 1)
         assert [one.partition("  ")[2] for one in replies(slack)[len(told) :]] == [
             f"<@{OPERATOR}> unmuted it."

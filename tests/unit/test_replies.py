@@ -60,10 +60,10 @@ def test_stats_says_first_which_queue_is_in_trouble_and_the_table_has_it_first_a
     assert "as of 12:00 UTC · last purge 03:00 UTC" in lines
     header, first, second = message.blocks[-1]["rows"]
     assert [cell["text"] for cell in header] == [
-        "Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h",
+        "Queue", "Failed 1h", "Oldest", "Ready", "Doing", "Failed 24h", "Done 24h",
     ]  # fmt: skip
     assert all(cell["type"] == "rich_text" for cell in first)
-    assert [cell["text"] for cell in second] == ["email", "–", "8 s", "12", "3", "–"]
+    assert [cell["text"] for cell in second] == ["email", "–", "8 s", "12", "–", "3", "–"]
     both = render_stats(stats(replace(CALM, failed_last_hour=37), TROUBLE), "/jobs")
     assert {cell["type"] for row in both.blocks[-1]["rows"][1:] for cell in row} == {"rich_text"}
 

@@ -30,19 +30,23 @@ def chart_of(message):
 def test_a_row_of_stats_is_a_sentence_of_what_is_not_zero():
     assert render_stats(samples.stats(), "/jobs").text.splitlines()[-4:] == [
         (
-            "webhook: 37 failed in the last hour, oldest waits 14 min, 1,204 ready; in 24 hours "
-            "52 failed, 18,311 done"
+            "webhook: 37 failed in the last hour, oldest waits 14 min, 1,204 ready, 4 doing; in 24 "
+            "hours 52 failed, 18,311 done"
         ),
         "email: oldest waits 8 s, 12 ready; in 24 hours 3 failed, 40,120 done",
         "reports: oldest waits 55 s, 3 ready; in 24 hours 212 done",
         "maintenance: in 24 hours 288 done",
     ]
-    quiet = replace(samples.stats(), queues=(QueueStats("a"), QueueStats("b", ready=1)))
+    both = (QueueStats("a"), QueueStats("b", ready=1, doing=2))
+    quiet = replace(samples.stats(), queues=both)
     *_, waiting, nothing = render_stats(quiet, "/jobs").text.splitlines()
-    assert (waiting, nothing) == ("b: 1 ready", "Nothing failed, waits or was done in 24 hours: a")
+    assert (waiting, nothing) == (
+        "b: 1 ready, 2 doing",
+        "Nothing failed, waits, runs or was done in 24 hours: a",
+    )
     deleting = replace(quiet, workers=replace(quiet.workers, deleting=1))
     nothing = render_stats(deleting, "/jobs").text.splitlines()[-1]
-    assert nothing == "Nothing failed or waits in 24 hours: a"
+    assert nothing == "Nothing failed, waits or runs in 24 hours: a"
 
 
 def test_a_row_of_workers_is_a_sentence_too():

@@ -151,6 +151,8 @@ def _trend(group: ErrorGroup, before: str, report: DigestReport) -> list[Span | 
         line: list[Span | str] = [", ", bold(said)]
     elif group.count == group.count_before:
         line = [f", same as {before}"]
+    elif not group.count_before:
+        line = [f", none {before}"]
     else:
         rises = said and not (last and report.has_stopped(last))
         line = [f", {f'{said}, ' if rises else ''}was {group.count_before:,}"]

@@ -39,13 +39,13 @@ def render_group(report: GroupReport, *, by: str) -> Message:
         case "unmuted" if report.whole:
             head = [
                 "✅ ",
-                bold(f"{task}, the mute of it alone is ended"),
-                ", says ",
+                bold(f"{task}, the mute of it alone was ended"),
+                " by ",
                 name_actor(by),
             ]
             head += ["; ", _say_whole(report), " are still muted", *_say_mute(report), "."]
         case "unmuted":
-            head = ["✅ ", bold(f"{task}, is not muted any more"), ", says ", name_actor(by), "."]
+            head = ["✅ ", bold(f"{task}, is not muted any more"), ", by ", name_actor(by), "."]
         case _:
             head = [
                 "✅ ",

@@ -137,7 +137,7 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     was_dropped = report.done == "dropped"
     who = tell_given_back(by, report.before) if was_dropped else [" by ", name_actor(by)]
     if report.done == "unmuted":
-        who = [", says ", name_actor(by)]
+        who = [", by ", name_actor(by)]
     is_left = report.done == "unmuted" and report.whole is not None
     if is_left:
         done = "not muted alone any more"

@@ -30,7 +30,7 @@ from jobs_maint.render import build_verdict, count_in_trouble, say_deleting, sor
 __all__ = ["MESSAGES", "draw_queues", "render_stats"]
 
 AT_ONCE, UNKNOWN = "< 1 s", "unknown"
-HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
+HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Doing", "Failed 24h", "Done 24h")
 Estimated = Mapping[str, Collection[str]]
 """By queue, the fields that are estimates."""
 
@@ -120,6 +120,7 @@ def _row(queue: QueueStats, estimated: Estimated) -> tuple[str, ...]:
         number(queue.failed_last_hour),
         _oldest(queue) or "–",
         f"{_about(queue, estimated)}{number(queue.ready)}",
+        number(queue.doing),
         number(queue.failed_last_day),
         number(queue.done_last_day),
     )
@@ -138,6 +139,8 @@ def _sentences(queues: Sequence[QueueStats], estimated: Estimated, *, deleting: 
             now.append(f"oldest waits {oldest}")
         if queue.ready:
             now.append(f"{_about(queue, estimated)}{queue.ready:,} ready")
+        if queue.doing:
+            now.append(f"{queue.doing:,} doing")
         day = [f"{queue.failed_last_day:,} failed"] if queue.failed_last_day else []
         day += [f"{queue.done_last_day:,} done"] if queue.done_last_day else []
         told = [", ".join(now)] if now else []
@@ -148,7 +151,7 @@ def _sentences(queues: Sequence[QueueStats], estimated: Estimated, *, deleting: 
         else:
             quiet.append(name)
     if quiet:
-        done = " or waits" if deleting else ", waits or was done"
+        done = ", waits or runs" if deleting else ", waits, runs or was done"
         lines.append([f"Nothing failed{done} in 24 hours: {', '.join(quiet)}"])
     return lines
 

@@ -42,7 +42,7 @@ def stats() -> StatsReport:
     queues = (
         QueueStats(
             "webhook", ready=1204, oldest_ready_seconds=840.0, failed_last_hour=37,
-            failed_last_day=52, done_last_hour=20, done_last_day=18_311,
+            doing=4, failed_last_day=52, done_last_hour=20, done_last_day=18_311,
         ),
         QueueStats("email", ready=12, oldest_ready_seconds=8.0, failed_last_day=3,
                    done_last_day=40_120),
