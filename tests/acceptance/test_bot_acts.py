@@ -285,8 +285,8 @@ async def test_a_stop_that_comes_late_is_told_in_a_sentence_where_the_end_stands
     async with open_bot(pool) as (slack, bot):
         [told] = await press(slack, bot, OPERATOR, OPS, "jobs_stop:1", "1")
         assert as_text(told, 200) == (
-            "🟡 This had ended before Stop was pressed; how it ended stands in the message that "
-            "has the button."
+            "🟡 This had ended before Stop was pressed. The message that has the button says how, "
+            "or will within a minute."
         )
 
 

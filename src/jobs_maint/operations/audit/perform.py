@@ -39,8 +39,8 @@ async def stop_run(call: Call[StopRun]) -> str:
         run = await runs.ask_to_stop(conn, call.action.audit_id)
         if run is None:
             raise SelectionExpired(
-                "This had ended before Stop was pressed; how it ended stands in the message that "
-                "has the button.",
+                "This had ended before Stop was pressed. The message that has the button says how, "
+                "or will within a minute.",
                 why="ended",
             )
         elapsed = time.monotonic() - begun
