@@ -74,6 +74,8 @@ _ENDING = re.compile(r"(?:ies|ied|ying|ing|ure|ed|es|[sey])$")
 """`fails`, `failing` and `failed` are alike without it."""
 _ENDS = ";|&"
 """What ends a command where several are typed in one line."""
+_STOPS = ".?!" + _ENDS
+"""What ends a sentence; a phone makes a full stop of two blanks."""
 
 
 def is_of_other_tools(word: str) -> bool:
@@ -106,9 +108,8 @@ def _find_inflected(word: str, known: Iterable[str]) -> list[str]:
 
 def guess_words(words: Sequence[str], surface: Surface) -> list[str] | None:
     """The same without what is too much, or as the command takes it; None where nothing is."""
-    for i, word in enumerate(words):
-        if (last := word.rstrip(_ENDS)) != word and (i or last):
-            return [*words[:i], last] if last else list(words[:i])
+    if (before := _cut_end(words)) is not None:
+        return before
     commands = build_grammar(surface).commands
     first, *rest = words or [""]
     again = first == "jobs" and rest[:1] and rest[0] in commands
@@ -130,6 +131,16 @@ def guess_words(words: Sequence[str], surface: Surface) -> list[str] | None:
         is_less = 0 < len(ids) < len(rest) and all(map(_IDS.fullmatch, ids))
         return [first, *ids] if is_less else None
     return _add_span(command, words)
+
+
+def _cut_end(words: Sequence[str]) -> list[str] | None:
+    """What stands before the end of a command or of the sentence; None where there is none."""
+    if words and words[-1].rstrip(_STOPS) not in {"", words[-1]}:
+        return [*words[:-1], words[-1].rstrip(_STOPS)]
+    for i, word in enumerate(words):
+        if (last := word.rstrip(_ENDS)) != word and (i or last):
+            return [*words[:i], last] if last else list(words[:i])
+    return None
 
 
 def find_place(
