@@ -329,7 +329,7 @@ def test_stuck_promises_no_rescue_where_none_comes(idle, says):
     assert says in lines(silent)[1]
     for shown, job in ((message, jobs[0]), (silent, samples.silent().silent[0])):
         one = "ID rescues one of jobs 4711, 4713, 4720 now." if shown is message else (
-            f"{job.job_id} is refused for at least 16 s, then rescues it, if its worker stays "
+            f"{job.job_id} is refused for 16 s, then rescues it, if its worker stays "
             "silent."
         )  # fmt: skip
         assert f"/jobs rescue {one}" in shown.text

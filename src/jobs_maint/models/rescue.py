@@ -56,6 +56,9 @@ class StuckJob:
     no pass comes."""
     by_hand_in_seconds: float | None = None
     """Until `rescue ID` acts on it, if its worker stays silent; None: only a force does."""
+    look_in_seconds: float | None = None
+    """Until somebody has to look, with `stuck` or `rescue ID`: no worker is heard, and that begins
+    the wait that `by_hand_in_seconds` ends. None: nobody has to."""
     waits_for_beat: bool = False
     """It may be due sooner: no worker beats, and its silence counts only while one does."""
 
@@ -206,9 +209,11 @@ def tell_by_hand(jobs: Sequence[StuckJob]) -> list[tuple[str, str]]:
     `rescue --force ID` for those of which nothing shows whether a worker runs them.
     """
     known = [job for job in jobs if job.by_hand_in_seconds is not None]
+    timed = [job for job in known if job.look_in_seconds is None]
+    unseen = [job for job in known if job.look_in_seconds is not None]
     forced = [job for job in jobs if job.by_hand_in_seconds is None]
     told = []
-    for some, force in ((known, ""), (forced, "--force ")):
+    for some, force in ((timed, ""), (unseen, ""), (forced, "--force ")):
         ids = [job.job_id for job in some]
         which, what = (ids[0], "it") if len(ids) == 1 else ("ID", "a job")
         if 1 < len(ids) < len(jobs):
@@ -220,18 +225,26 @@ def tell_by_hand(jobs: Sequence[StuckJob]) -> list[tuple[str, str]]:
 
 
 def _say_when(what: str, jobs: Sequence[StuckJob]) -> str:
-    # Of a worker that missed a beat, where no other is heard, the wait begins with the first look
-    # after that worker counts as dead.
     waits = [job.by_hand_in_seconds or 0.0 for job in jobs]
     first, last = min(waits), max(waits)
-    wait = format_wait(last).removeprefix("in ")
+    looks = [job.look_in_seconds for job in jobs if job.look_in_seconds is not None]
+    if looks:
+        asked = max(looks)
+        when = _say_span(asked) if asked > 0 else ""
+        ask = f"Ask in {when}" if when else "Ask all the same"
+        again = f"again {_say_span(last - asked)} later"
+        then = f"that rescues {what}, if its worker stays silent"
+        return f"is refused now. {ask}, and {again}: {then}"
+    wait = _say_span(last)
     if last <= 0:
         return f"rescues {what} now"
     if first <= 0:
         return f"rescues {what} now, or in {wait} at the latest, if its worker stays silent"
-    unheard = any(job.silent_seconds is not None and job.acts_in_seconds is None for job in jobs)
-    least = "at least " * unheard
-    return f"is refused for {least}{wait}, then rescues {what}, if its worker stays silent"
+    return f"is refused for {wait}, then rescues {what}, if its worker stays silent"
+
+
+def _say_span(seconds: float) -> str:
+    return format_wait(seconds).removeprefix("in ")
 
 
 def say_silent_acts(jobs: Sequence[StuckJob]) -> str:

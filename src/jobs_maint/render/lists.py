@@ -56,12 +56,12 @@ def render_stuck(report: StuckReport, page: Page) -> None:
             page.line(then, "bold yellow" if report.rescue_idle else "")
         if not all(job.waits_for_beat for job in report.stuck):
             page.line("jobs-maint rescue acts at once on those that are due.")
-        for words, does in tell_by_hand(report.stuck):
-            page.line(f"jobs-maint {words} {does}.")
     elif not report.silent:
         page.line(f"Every running job{reach} has a live worker.", "bold green")
     if report.silent:
         _silent(report, page)
+    for words, does in tell_by_hand((*report.stuck, *report.silent)):
+        page.line(f"jobs-maint {words} {does}.")
     if report.long_running:
         runs = "runs" if len(report.long_running) == 1 else "run"
         page.line()
@@ -92,6 +92,7 @@ def _silent(report: StuckReport, page: Page) -> None:
         page.line(say_idle(report.rescue_idle))
     page.line()
     _jobs_table(jobs, page, stuck=False)
+    page.line()
 
 
 def _jobs_table(all_jobs: Sequence[StuckJob], page: Page, *, stuck: bool) -> None:

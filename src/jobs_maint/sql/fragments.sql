@@ -98,12 +98,19 @@ LEFT JOIN LATERAL (
 -- Of a running job with {{due}}: what `wait_by_hand` goes by. `heartbeat_in`: seconds until its worker's
 -- heartbeat of Procrastinate is no longer fresh, if it stays away. `heard_in`: until some worker has
 -- beaten long enough for silence to count; null where none beats. `quiet_seconds`: three of its beats.
+-- `others_beat`: another worker does, and is not late.
 coalesce(known.fresh, false) AS beats,
 extract(epoch FROM w.last_heartbeat + interval '30 seconds' - now())::float8 AS heartbeat_in,
 coalesce(s.had_recorder, known.worker_id IS NOT NULL) AS had_recorder,
 coalesce(extract(epoch FROM now() - s.first_noticed_at), 0)::float8 AS noticed_for,
 3 * coalesce(known.beat_seconds, m.beat_seconds, 10)::float8 AS quiet_seconds,
-extract(epoch FROM heard.at - now())::float8 AS heard_in
+extract(epoch FROM heard.at - now())::float8 AS heard_in,
+EXISTS (
+    SELECT 1 FROM unnest(ARRAY(
+        SELECT b.worker_id FROM jobs_maint_workers b
+        WHERE b.beat_at > now() - make_interval(secs => 1.25 * b.beat_seconds + 1.5) LIMIT 2
+    )) AS b (worker_id)
+    WHERE b.worker_id IS DISTINCT FROM known.worker_id) AS others_beat
 
 -- name: workers
 -- Worker processes by Procrastinate's heartbeat `w` and by their beat `m`, with `live`. A silent one is

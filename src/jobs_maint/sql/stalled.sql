@@ -37,6 +37,11 @@ ON CONFLICT (job_id) DO UPDATE
     SET worker_id = coalesce(jobs_maint_suspects.worker_id, excluded.worker_id),
         had_recorder = jobs_maint_suspects.had_recorder OR excluded.had_recorder;
 
+-- name: find_beat
+-- Whether any worker beats and is not late, as `others_beat` has it.
+SELECT EXISTS (SELECT 1 FROM jobs_maint_workers
+               WHERE beat_at > now() - make_interval(secs => 1.25 * beat_seconds + 1.5)) AS beats;
+
 -- name: count_unreported (ids)
 -- Running jobs among these that nobody can be said to run.
 SELECT count(*) AS jobs, min(j.id) AS first_id FROM {{running_jobs}}

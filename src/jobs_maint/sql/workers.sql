@@ -4,8 +4,8 @@
 -- Every running job: since when, whether a fresh beat names it, and what the rescue thinks. `worker_id`:
 -- of who runs it, or ran it last; a worker that starts later takes a dead one's id off its jobs.
 -- `unreported`: the rescue has noticed that nobody runs it, or will at its next pass. `silent_seconds`:
--- since the last sign of life of a worker that beats every `beat_seconds`. `others_beat`: another worker
--- does, and is not late. Those that nobody runs come first, so that no limit hides one.
+-- since the last sign of life of a worker that beats every `beat_seconds`. Those that nobody runs come
+-- first, so that no limit hides one.
 SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task, j.attempts, started.at AS started_at,
        CASE WHEN isfinite(started.at) THEN extract(epoch FROM now() - started.at) END::float8
            AS running_seconds,
@@ -15,13 +15,6 @@ SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task, j.attempts, s
        CASE WHEN known.host IS NOT NULL THEN known.host || ' pid ' || known.pid
             WHEN m.host IS NOT NULL THEN m.host || ' pid ' || m.pid END AS worker,
        {{unreported}} AS unreported, known.beat_seconds,
-       EXISTS (
-           SELECT 1 FROM unnest(ARRAY(
-               SELECT b.worker_id FROM jobs_maint_workers b
-               WHERE b.beat_at > now() - make_interval(secs => 1.25 * b.beat_seconds + 1.5) LIMIT 2
-           )) AS b (worker_id)
-           WHERE b.worker_id IS DISTINCT FROM known.worker_id)
-           AS others_beat,
        extract(epoch FROM now() - greatest(
            known.beat_at, w.last_heartbeat, CASE WHEN isfinite(started.at) THEN started.at END
        ))::float8 AS silent_seconds,

@@ -45,6 +45,7 @@ from jobs_maint.operations.incidents.stored import (
     write_case,
     write_memory,
 )
+from jobs_maint.operations.noticing import begin_wait
 from jobs_maint.redaction import Rules
 from jobs_maint.sql import load_queries
 
@@ -121,6 +122,7 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
             await fetch_all(conn, queries["note_pass"], params)
             rows = await fetch_all(conn, queries["list_untold"])
             untold = await add_marks(conn, map(read_incident, rows))
+        await begin_wait(conn, watched_at, measured.now)
     return await asyncio.to_thread(
         _report, rows, untold, measured.now, cases, call.rules, complete=not blind
     )

@@ -10,7 +10,8 @@ from jobs_maint.call import Call
 from jobs_maint.database import Conn, transaction
 from jobs_maint.models import ItemResult
 from jobs_maint.operations.following import follow_unless_set
-from jobs_maint.operations.rescue import named, passes
+from jobs_maint.operations.noticing import notice_stalled_jobs
+from jobs_maint.operations.rescue import named
 from jobs_maint.operations.sets.batches import Act
 
 __all__ = ["build_act"]
@@ -25,7 +26,7 @@ async def build_act(call: Call[Any], taken: Mapping[str, Any], scope: QueueScope
     claims = {int(job_id): (run[0], run[1]) for job_id, run in params["claims"].items()}
     forced_by = actor.label if params["force"] else None
     async with call.pool.connection() as conn, transaction(conn):
-        await passes.notice_stalled_jobs(conn)
+        await notice_stalled_jobs(conn)
         mine = await follow_unless_set(conn, actor.kind, call.settings)
 
     async def act(conn: Conn, job_ids: Sequence[int]) -> tuple[ItemResult, ...]:

@@ -28,7 +28,6 @@ from jobs_maint.sql import load_queries
 
 __all__ = [
     "list_refused",
-    "notice_stalled_jobs",
     "report_on",
     "rescue_rows",
     "rescue_stalled_jobs",
@@ -38,16 +37,6 @@ MOST_JOBS = 500
 """Jobs per pass, which is one short transaction; the next pass takes the rest."""
 MOST_NAMED = 20
 """Jobs of a dead worker that a record names."""
-FORGET_WORKERS_HOURS = 48
-"""Silent workers are kept this long, to know whether the worker of a stuck job had a recorder."""
-
-
-async def notice_stalled_jobs(conn: Conn) -> None:
-    """Bring the suspects up to date. A transaction of its own."""
-    queries = load_queries("stalled")
-    await fetch_all(conn, queries["drop_suspects"])
-    await fetch_all(conn, queries["notice_suspects"])
-    await fetch_all(conn, queries["drop_silent_workers"], {"hours": FORGET_WORKERS_HOURS})
 
 
 async def report_on(

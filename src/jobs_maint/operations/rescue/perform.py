@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -37,6 +36,7 @@ from jobs_maint.models import (
 from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.following import follow_unless_set, follow_workers, name_asker
 from jobs_maint.operations.jobs.serving import find_unserved
+from jobs_maint.operations.noticing import PATIENCE, notice_stalled_jobs
 from jobs_maint.operations.rescue import foretelling, named, outlook, passes, reasons, workers
 from jobs_maint.operations.rescue.noting import note_hours
 from jobs_maint.operations.rescue.rules import RescueRules
@@ -47,8 +47,6 @@ from jobs_maint.settings import MaintSettings
 
 __all__ = ["HANDLERS"]
 
-PATIENCE = timedelta(milliseconds=500)
-"""So long `stuck` waits for a lock, to notice what it lists."""
 ABSENT = ("not_found", "wrong_status")
 """Jobs with one of these codes are not part of the set."""
 
@@ -57,7 +55,7 @@ async def list_stuck(call: Call[ListStuck]) -> StuckReport:
     """Whoever looks notices too, so that from then on the time runs that a rescue waits."""
     with suppress(psycopg.Error):  # a standby, for example: what is known is told all the same
         async with call.pool.connection() as conn, transaction(conn, lock_timeout=PATIENCE):
-            await passes.notice_stalled_jobs(conn)
+            await notice_stalled_jobs(conn)
     return await read(call, lambda conn: workers.list_stuck_jobs(conn, call.settings, call.scope))
 
 
@@ -72,7 +70,7 @@ async def list_workers(call: Call[ListWorkers]) -> WorkersReport:
 async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
     async with call.pool.connection() as conn:
         async with transaction(conn):
-            await passes.notice_stalled_jobs(conn)
+            await notice_stalled_jobs(conn)
             mine = await follow_unless_set(conn, call.actor.kind, call.settings)
         rules = RescueRules.of(mine, call.action.aliases)
         async with transaction(conn):
@@ -126,7 +124,7 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
     ids = call.action.job_ids
     async with call.pool.connection() as conn:
         async with transaction(conn):
-            await passes.notice_stalled_jobs(conn)
+            await notice_stalled_jobs(conn)
             mine = await follow_unless_set(conn, call.actor.kind, call.settings)
         async with transaction(conn):
             rows, refusals = await named.judge_jobs(conn, ids, mine, call.scope)
@@ -151,7 +149,7 @@ async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
     action = call.action
     async with call.pool.connection() as conn:
         async with transaction(conn):
-            await passes.notice_stalled_jobs(conn)
+            await notice_stalled_jobs(conn)
             mine = await follow_unless_set(conn, call.actor.kind, call.settings)
         async with transaction(conn):
             rows, refusals = await named.judge_jobs(conn, action.job_ids, mine, call.scope)

@@ -174,9 +174,7 @@ def refuse_job(job_id: int, row: dict[str, Any] | None, who: Who = ONE) -> ItemR
     if row["status"] != "doing":
         return _item(row, "wrong_status", f"{who.their} status is {row['status']}; {RULE}")
     if row["named"]:
-        silent_in = max(row["quiet_seconds"] - row["silent_seconds"], row["heartbeat_in"] or 0.0)
-        again = f"if it was killed since, ask again {format_wait(silent_in)}"
-        reason = f"{_runs(row, who)} (beat at {_at(row['beat_at'])}); {again}"
+        reason = f"{_runs(row, who)} (beat at {_at(row['beat_at'])}); {_ask_later(row)}"
         return _item(row, "worker_alive", reason)
     if not row["suspected"]:
         return _item(row, "worker_alive", f"{_runs(row, who)}; {_why_alive(row, who)}")
@@ -207,6 +205,14 @@ def refuse_job(job_id: int, row: dict[str, Any] | None, who: Who = ONE) -> ItemR
             )
         return _item(row, "worker_unknown", reason)
     return _refuse_early(row, who)
+
+
+def _ask_later(row: Mapping[str, Any]) -> str:
+    silent_in = max(row["quiet_seconds"] - row["silent_seconds"], row["heartbeat_in"] or 0.0)
+    again = f"if it was killed since, ask again {format_wait(silent_in)}"
+    if row["others_beat"]:
+        return again
+    return f"{again}, and again {format_wait(row['quiet_seconds']).removeprefix('in ')} later"
 
 
 def _refuse_early(row: Mapping[str, Any], who: Who) -> ItemResult | None:

@@ -12,6 +12,7 @@ from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
 from jobs_maint.operations.following import fetch_workers, follow_workers
 from jobs_maint.operations.jobs.lateness import is_late, wait_by_hand
+from jobs_maint.operations.noticing import find_next_look
 from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.session import get_time
@@ -42,22 +43,25 @@ async def list_stuck_jobs(
         unnoticed = [(row, 0.0) for row in lost if row["noticed_seconds"] is None]
         unnoticed += [(row, _lost_in(row)) for row in late]
         outlook = await find_outlook(conn, rules, unnoticed=unnoticed)
+    next_look = await find_next_look(conn) if any(map(_is_unheard, [*late, *lost])) else None
     stuck, silent, long_running = [], [], []
     for row in visible:
         if row["unreported"]:
             job_id, due_in = row["job_id"], row["due_in_seconds"]
+            by_hand, look_in = _wait_by_hand(row, next_look)
             stuck.append(
                 replace(
                     _job(row),
                     due_in_seconds=None if due_in is None else outlook.due_in.get(job_id, due_in),
                     acts_in_seconds=outlook.acts_in.get(job_id),
                     waits_for_beat=job_id in outlook.waiting,
-                    by_hand_in_seconds=wait_by_hand(row, due_in),
+                    by_hand_in_seconds=by_hand,
+                    look_in_seconds=look_in,
                 )
             )
         elif _is_late(row):
             acts_in = outlook.acts_in.get(row["job_id"])
-            silent.append(replace(_silent_job(row, rules), acts_in_seconds=acts_in))
+            silent.append(replace(_silent_job(row, rules, next_look), acts_in_seconds=acts_in))
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
             long_running.append(_job(row))
     return StuckReport(
@@ -89,14 +93,38 @@ def _lost_in(row: dict[str, Any]) -> float:
     return max(lost_in, 0.0)
 
 
-def _silent_job(row: dict[str, Any], rules: RescueRules) -> StuckJob:
+def _is_unheard(row: dict[str, Any]) -> bool:
+    """No worker is heard, and nobody has looked since its own counts as dead."""
+    if row["unreported"]:
+        return row["heard_in"] is None and row["noticed_seconds"] is None
+    return not row["others_beat"]
+
+
+def _wait_by_hand(
+    row: dict[str, Any], next_look: float | None
+) -> tuple[float | None, float | None]:
+    """Until `rescue ID` acts, and until somebody has to look before; None: nobody has to.
+
+    `next_look`: within how many seconds a bot's watch looks.
+    """
+    wait = wait_by_hand(row, row["due_in_seconds"])
+    if wait is None or not _is_unheard(row):
+        return wait, None
+    return (wait, 0.0) if next_look is None else (wait + next_look, None)
+
+
+def _silent_job(row: dict[str, Any], rules: RescueRules, next_look: float | None) -> StuckJob:
     silent, lost_in = row["silent_seconds"], _lost_in(row)
     earliest = lost_in + rules.spans["stalled_after"]
     # Where nobody else is heard, its beats then have three beats' time to come back.
-    heard_in = lost_in + (0.0 if row["others_beat"] else row["quiet_seconds"])
-    by_hand = max(heard_in, row["heartbeat_in"] or 0.0)
+    unheard = _is_unheard(row)
+    heard_in = lost_in + ((next_look or 0.0) + row["quiet_seconds"] if unheard else 0.0)
     return replace(
-        _job(row), silent_seconds=silent, due_in_seconds=earliest, by_hand_in_seconds=by_hand
+        _job(row),
+        silent_seconds=silent,
+        due_in_seconds=earliest,
+        by_hand_in_seconds=max(heard_in, row["heartbeat_in"] or 0.0),
+        look_in_seconds=lost_in if unheard and next_look is None else None,
     )
 
 
