@@ -301,6 +301,24 @@ def test_each_failed_job_finds_its_error_without_reading_those_of_others(server,
     assert plan.buffers < number / 4
 
 
+def test_an_undo_reads_the_acts_since_its_request_and_its_own_jobs(steady):
+    insert = (
+        "WITH act AS (INSERT INTO jobs_maint_audit (actor_kind, actor_id, word, action, outcome)"
+        " SELECT 'shell', 'ana', 'cancel', 'cancel --all', 'done' FROM generate_series(1, %s)"
+        " RETURNING id)"
+        " INSERT INTO jobs_maint_audit_items (audit_id, outcome, code, job_ids)"
+        " SELECT id, 'done', 'cancelled', (SELECT array_agg(n) FROM generate_series(1, 100) n)"
+        " FROM act"
+    )
+    steady.execute(insert, (5_000,))
+    steady.execute("ANALYZE jobs_maint_audit, jobs_maint_audit_items")
+    [(last,)] = steady.execute("SELECT max(id) FROM jobs_maint_audit").fetchall()
+    plan = explain(steady, "bulk", "list_request_jobs", request=last - 2)
+    assert {"jobs_maint_audit_pkey", "jobs_maint_audit_items_audit_idx"} <= plan.indexes
+    assert "Seq Scan" not in plan.text, plan.text
+    assert plan.buffers < 1_000
+
+
 def test_the_number_of_failed_jobs_is_counted_up_to_a_bound(steady):
     failed = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"
     for most in (100, 10_000):

@@ -19,7 +19,7 @@ WITH found AS (
       AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
       AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
       AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
-      AND (%(request)s::bigint IS NULL OR j.id IN ({{request_jobs}}) AND {{before_request}})
+      AND (%(request)s::bigint IS NULL OR {{before_request}})
       AND (%(error_jobs)s::bigint[] IS NULL OR j.id = ANY (%(error_jobs)s))
       AND (%(records)s::bigint[] IS NULL OR EXISTS (
           SELECT 1 FROM jobs_maint_failures f CROSS JOIN LATERAL {{last_failure}} AS ended
@@ -45,8 +45,34 @@ WITH found AS (
 SELECT *, count(*) OVER () AS matching FROM found ORDER BY id LIMIT %(limit)s;
 
 -- name: list_request_jobs (request)
--- The jobs that a request changed.
-{{request_jobs}};
+-- The jobs that a request changed, and which later one changed each last: that one is what counts
+-- for it now. A rescue is none of them: it does what follows from the request, as for a job whose
+-- abort was requested. `ran_since`: it was cancelled, and ended otherwise without any later request.
+WITH done AS (
+    SELECT i.audit_id, i.code, unnest(i.job_ids) AS id FROM jobs_maint_audit_items i
+    WHERE i.audit_id >= %(request)s AND i.outcome = 'done'
+    UNION ALL
+    SELECT a.id, item ->> 'code', (item ->> 'id')::bigint FROM jobs_maint_audit a
+    CROSS JOIN LATERAL jsonb_array_elements(a.items) AS item
+    WHERE a.id >= %(request)s AND item ->> 'outcome' = 'done'
+), changed AS (
+    SELECT id, min(code) AS code FROM done WHERE audit_id = %(request)s GROUP BY id
+), since AS (
+    SELECT done.id, max(done.audit_id) AS request
+    FROM done JOIN changed USING (id) JOIN jobs_maint_audit a ON a.id = done.audit_id
+    WHERE done.audit_id > %(request)s AND a.word <> 'rescue'
+    GROUP BY done.id
+)
+SELECT changed.id, since.request AS later,
+       since.request IS NULL AND changed.code IN ('cancelled', 'discarded') AND EXISTS (
+           SELECT FROM procrastinate_jobs j
+           WHERE j.id = changed.id AND j.status IN ('failed', 'aborted')) AS ran_since
+FROM changed LEFT JOIN since USING (id) ORDER BY changed.id;
+
+-- name: list_requests (ids)
+-- Who asked for what.
+SELECT id, word, actor_kind, actor_id, actor_name, started_at FROM jobs_maint_audit
+WHERE id = ANY (%(ids)s::bigint[]);
 
 -- name: list_left_out (ids, queues, ours, request, statuses)
 -- As what jobs that were named, or that a request changed, are not part of a set: their status, `own`,
@@ -63,8 +89,15 @@ WHERE id = ANY (%(ids)s::bigint[]) AND (%(request)s::bigint IS NULL OR {{before_
 GROUP BY 1 ORDER BY 1;
 
 -- name: find_request (request)
--- The request to undo: its words, and whether it changed anything.
-SELECT action, outcome FROM jobs_maint_audit WHERE id = %(request)s;
+-- The request to undo; of a preview, `confirmed`: the request that then did what it showed.
+SELECT a.id, a.word, a.action, a.outcome, a.actor_kind, a.actor_id, a.actor_name, a.started_at, (
+    SELECT min(c.id) FROM jobs_maint_audit c
+    WHERE a.outcome = 'previewed' AND c.id > a.id AND c.outcome <> 'previewed'
+      AND c.started_at BETWEEN a.started_at AND a.started_at + interval '10 minutes'
+      AND (c.actor_kind, c.actor_id, c.action) = (a.actor_kind, a.actor_id, a.action)
+      AND EXISTS (SELECT FROM jobs_maint_audit_items i WHERE i.audit_id = c.id AND i.outcome = 'done')
+) AS confirmed
+FROM jobs_maint_audit a WHERE a.id = %(request)s;
 
 -- name: insert_selection (key, actor_kind, actor_id, verb, words, params, job_ids, lifetime_seconds)
 INSERT INTO jobs_maint_selections

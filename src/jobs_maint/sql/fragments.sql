@@ -295,15 +295,6 @@ record AS MATERIALIZED (
     SELECT final.* FROM final JOIN life USING (job_id) WHERE failed_at < first_at
 )
 
--- name: request_jobs (request)
--- The ids of the jobs that a request changed.
-SELECT unnest(i.job_ids) AS id FROM jobs_maint_audit_items i
-WHERE i.audit_id = %(request)s AND i.outcome = 'done'
-UNION ALL
-SELECT (item ->> 'id')::bigint FROM jobs_maint_audit a
-CROSS JOIN LATERAL jsonb_array_elements(a.items) AS item
-WHERE a.id = %(request)s AND item ->> 'outcome' = 'done'
-
 -- name: before_request (request)
 -- A job `j` that was deferred before a request, or never: another one has the id of what was deferred
 -- after it.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, Actor, BulkVerb, JobFilter, QueueScope, Role
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.errors import InvalidRequest, SelectionExpired
+from jobs_maint.errors import SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
 from jobs_maint.operations.jobs.error_groups import NamedGroup, describe_newest
 from jobs_maint.operations.jobs.locking import outside_grant
@@ -18,6 +18,7 @@ from jobs_maint.operations.selections import freeze_words
 from jobs_maint.operations.sets.failed import find_set_errors
 from jobs_maint.operations.sets.seen import keep_seen
 from jobs_maint.operations.sets.selecting import keep_filter, select
+from jobs_maint.operations.sets.undo import Undo, find_undo
 from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
@@ -45,17 +46,13 @@ async def freeze_set(
     """Select the set and keep it for ten minutes; changes no job.
 
     `needs` is the role a confirmation requires, `group` what `wanted.group` names. Raises
-    InvalidRequest when the request to undo does not exist, NotPermitted where all that is left of
+    InvalidRequest when the request to undo changed no job, NotPermitted where all that is left of
     named jobs is out of reach.
     """
-    queries = load_queries("bulk")
+    undo = None
     if wanted.request is not None:
-        found = await fetch_all(conn, queries["find_request"], {"request": wanted.request})
-        if not found:
-            raise InvalidRequest(
-                f"There is no request {wanted.request} in the audit; `audit` lists them.",
-                leads_to="audit",
-            )
+        undo = await find_undo(conn, wanted.request, scope)
+        wanted = replace(wanted, job_ids=tuple(undo.open_ids))
     selected = await select(conn, verb, wanted, group, rules, scope)
     rows, records, until = selected.rows, selected.records, selected.until
     error = errors = None
@@ -64,7 +61,7 @@ async def freeze_set(
     if verb is not BulkVerb.CANCEL:
         errors = await find_set_errors(conn, rows, rules, until)
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
-    left_out = await _find_left_out(conn, verb, wanted, rows, scope)
+    left_out = await _find_left_out(conn, verb, wanted, rows, scope, undo)
     skips += left_out
     remain = rows[0]["matching"] - len(rows) if rows else 0
     job_ids, groups, statuses, later = await run_apart(lambda: _sum_up(rows), len(rows))
@@ -162,19 +159,18 @@ async def _find_left_out(
     wanted: JobFilter,
     rows: Sequence[dict[str, Any]],
     scope: QueueScope,
+    undo: Undo | None,
 ) -> list[SkipGroup]:
     """Ids that were given but do not exist, or are in a status that was not asked for.
 
     Or out of reach; where that leaves none, it is refused as for a single job. Of a request, the
     jobs that it changed, unless only some of those were asked for: those out of reach by number.
     """
-    queries = load_queries("bulk")
-    whole = JobFilter(statuses=wanted.statuses, request=wanted.request)
-    request = wanted.request if wanted == whole else None
-    ids = list(wanted.job_ids or ())
-    if request is not None:
-        there_then = await fetch_all(conn, queries["list_request_jobs"], {"request": request})
-        ids = [row["id"] for row in there_then]
+    whole = JobFilter(statuses=wanted.statuses, request=wanted.request, job_ids=wanted.job_ids)
+    if undo is not None and wanted != whole:
+        return []
+    request = undo.request if undo is not None else None
+    ids = list(undo.ids if undo is not None else wanted.job_ids or ())
     there = {row["id"] for row in rows}
     left = [job_id for job_id in ids if job_id not in there]
     if not left:
@@ -186,13 +182,19 @@ async def _find_left_out(
         "request": request,
         "statuses": list(wanted.statuses or verb.statuses[:1]),
     }
-    found = await fetch_all(conn, queries["list_left_out"], asked)
+    found = await fetch_all(conn, load_queries("bulk")["list_left_out"], asked)
     states = {row["state"]: row["ids"] for row in found}
     known = {job_id for ids in states.values() for job_id in ids}
     outside, _ = states.pop("outside", []), states.pop("elsewhere", [])
     if outside and request is None and not rows:
         raise outside_grant(outside, scope, verb.value)
-    groups = [("wrong_status", find_state(state), ids) for state, ids in states.items()]
+    groups = []
+    for state, there_now in states.items():
+        since = [("", there_now)] if undo is None else await undo.say_since(conn, there_now)
+        is_open = undo is not None and state in asked["statuses"]
+        for done, ids in since:
+            told = [*([] if is_open and done else [find_state(state)]), *([done] if done else [])]
+            groups.append(("wrong_status", "; ".join(told), ids))
     where = f"outside your grant ({', '.join(scope.globs or ())})"
     groups.append(("not_permitted", where, outside))
     groups.append(("not_found", "not found", [one for one in left if one not in known]))
