@@ -11,6 +11,15 @@ SELECT now() AS now, current_user::text AS login, current_database()::text AS da
        split_part(current_setting('server_version'), ' ', 1) AS version,
        current_setting('default_transaction_isolation') AS isolation;
 
+-- name: set_small_memory
+-- Temporary files go where the database has its tables, unless those are told another place.
+SELECT set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true);
+
+-- name: write_to_disk
+-- More rows than fit into that memory: 5 MB in a file that is gone with the statement. It leaves no
+-- trace, needs no right and fires no trigger, and a standby takes it, too.
+SELECT count(*) AS rows FROM generate_series(1, 200000);
+
 -- name: get_clock
 SELECT clock_timestamp() AS now;
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from psycopg import errors as pg
+
 from jobs_maint.database import Conn, fetch_one, find_read_only
 from jobs_maint.durations import format_age
 from jobs_maint.launcher import describe_hidden_bot
@@ -53,6 +55,25 @@ async def check_read_only(conn: Conn, situation: Situation) -> Finding:  # noqa:
     if (found := await find_read_only(conn)) is not None:
         return error("read_only", *found)
     return ok("read_only", "The database accepts changes.")
+
+
+async def check_disk(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    queries = load_queries("doctor")
+    await fetch_one(conn, queries["set_small_memory"])
+    try:
+        async with conn.transaction():
+            await fetch_one(conn, queries["write_to_disk"])
+    except pg.DiskFull:
+        return error(
+            "disk",
+            "The disk of the database server is full: nothing can be stored. Workers cannot start, "
+            "and no command can change anything; a purge needs some space, too.",
+            "Free some space there by other means, such as old logs, or enlarge the disk; then "
+            "delete jobs with `jobs-maint purge`.",
+        )
+    except pg.ConfigurationLimitExceeded:
+        return ok("disk", "The disk was not tried: temp_file_limit does not allow it.")
+    return ok("disk", "The disk of the database server takes more data.")
 
 
 async def check_isolation(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001

@@ -66,6 +66,7 @@ class Check:
 
 
 CHECKS = (
+    Check("disk", "Disk of the database server", database.check_disk),
     Check("postgresql", "PostgreSQL version", database.check_postgresql),
     Check("read_only", "Changes to the database", database.check_read_only),
     Check("isolation", "Transaction isolation", database.check_isolation),
@@ -145,6 +146,8 @@ async def examine(
                 unreachable = exc
             findings.append(_not_checked(check, exc, patience))
     titles = {check.name: check.title for check in CHECKS}
+    if findings[0].level == "error":  # the disk is full
+        findings[1:] = [_after_the_disk(finding) for finding in findings[1:]]
     findings.sort(key=lambda finding: _LEVELS.index(finding.level))
     titled = (replace(finding, title=titles[finding.check]) for finding in findings)
     return DoctorReport(as_of, tuple(titled))
@@ -181,6 +184,12 @@ async def _look(pool: Pool, patience: timedelta) -> AsyncIterator[Conn]:
     ):
         await conn.execute(load_queries("doctor")["set_read_only"], prepare=False)
         yield conn
+
+
+def _after_the_disk(finding: Finding) -> Finding:
+    """As long as the disk is full no other fix works."""
+    fix = finding.fix
+    return replace(finding, fix=f"First free space on the disk. {fix}") if fix else finding
 
 
 def _needs_tables(check: Check, why: str) -> Finding:

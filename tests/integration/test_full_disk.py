@@ -1,0 +1,104 @@
+"""A server whose disk is full: what the doctor says, and a command that has to store something."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.support.server import Server
+
+from jobs_maint import upstream
+from jobs_maint.actions import Actor, PreviewPurge
+from jobs_maint.database import open_pool
+from jobs_maint.errors import DatabaseUnavailable
+from jobs_maint.operations.doctor.examine import Situation, examine
+from jobs_maint.perform import perform
+from jobs_maint.render import render_text
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk of its own."""
+    if os.getuid() != 0:
+        pytest.skip("needs root, to mount a small disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "x", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"needs the right to mount a disk: {mounted.stderr.decode().strip()}")
+    for parent in folder.parents[:3]:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def small_url(server: Server, disk: Path) -> Iterator[str]:
+    """A database whose files are on that disk."""
+    there = disk / "tables"
+    there.mkdir()
+    owner = (Path(server.folder) / "PG_VERSION").stat()
+    shutil.chown(there, owner.st_uid, owner.st_gid)
+    name = server.new_name()
+    server.execute(f"CREATE TABLESPACE {name} LOCATION '{there}'")
+    server.execute(
+        f"CREATE DATABASE {name} TEMPLATE ours_template TABLESPACE {name} STRATEGY FILE_COPY"
+    )
+    try:
+        yield server.url(name)
+    finally:
+        server.drop(name)
+        server.execute(f"DROP TABLESPACE {name}")
+
+
+def fill(disk: Path) -> Path:
+    """A file that takes what is left."""
+    rest = disk / "rest"
+    with pytest.raises(OSError, match="No space left"), rest.open("wb", 0) as file:
+        while True:
+            file.write(bytes(64_000))
+    return rest
+
+
+async def test_the_doctor_finds_a_full_disk_and_what_comes_first(small_url, disk):
+    situation = Situation(
+        settings=MaintSettings(),
+        clock=lambda: datetime.now(UTC),
+        procrastinate_version=upstream.procrastinate_version(),
+    )
+    async with open_pool(small_url, max_size=2) as pool:
+        before = await examine(pool, situation)
+        assert {one.check: one.level for one in before.findings}["disk"] == "ok"
+        rest = fill(disk)
+        report = await examine(pool, situation)
+        first, *others = report.findings
+        assert (first.check, first.level) == ("disk", "error")
+        assert "Workers cannot start" in first.sentence
+        fixes = [one.fix for one in others if one.fix is not None]
+        assert fixes
+        assert all(fix.startswith("First free space on the disk. ") for fix in fixes)
+        text = " ".join(render_text(report).split())
+        assert text.index("is full: nothing can be stored") < text.index("First free space")
+        rest.unlink()
+        assert {one.check: one.level for one in (await examine(pool, situation)).findings} == {
+            one.check: one.level for one in before.findings
+        }
+
+
+async def test_a_purge_on_a_full_disk_says_that_it_needs_space_too(small_url, disk):
+    async with open_pool(small_url, max_size=2) as pool:
+        fill(disk)
+        with pytest.raises(DatabaseUnavailable, match="its server, then try again; a purge needs"):
+            await perform(pool, ANA, PreviewPurge(), settings=MaintSettings())
