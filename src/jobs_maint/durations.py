@@ -26,6 +26,7 @@ _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _WHOLE = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[wdhms])+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.ASCII)
 _SPELT = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) *([a-z]+) *", re.ASCII)
+_MONTH = re.compile(r"(\d+(?:\.\d+)?)\s*M(?![A-Za-z])", re.ASCII)
 _NAMES = {
     "w": "w wk wks week weeks",
     "d": "d day days",
@@ -38,16 +39,25 @@ _HALF_A_DAY = timedelta(hours=12)
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """`30d` → 30 days; `never` → None. Raises InvalidRequest for anything else and above 100 y."""
+    """`30d` → 30 days; `never` → None. Raises InvalidRequest for anything else and above 100 y.
+
+    Capital letters are read as small ones, but `1M` may be a month.
+    """
     words = text.strip().lower()
     if words == "never":
         return None
+    if found := _MONTH.search(text):
+        count = found[1]
+        raise InvalidRequest(
+            f"{in_quotes(text)} may be minutes or months: write {count}m for minutes, "
+            f"{float(count) * 30:g}d for months"
+        )
     if not _WHOLE.fullmatch(words):
         meant = respell_duration(text)
-        found = f"{in_quotes(text)} is not a duration"
+        none = f"{in_quotes(text)} is not a duration"
         if meant:
-            raise InvalidRequest(found, f"; did you mean {meant}?")
-        raise InvalidRequest(f"{found}; write a number and a unit, such as 30d, 12h, 5m or 90s")
+            raise InvalidRequest(none, f"; did you mean {meant}?")
+        raise InvalidRequest(f"{none}; write a number and a unit, such as 30d, 12h, 5m or 90s")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(words))
     duration = timedelta(seconds=min(seconds, _LONGEST.total_seconds() + 1))
     if duration > _LONGEST:

@@ -189,7 +189,7 @@ async def test_the_name_of_an_error_or_incident_as_a_queue_leads_to_what_takes_i
     ("words", "says"),
     [
         ("failed web* --since 1h", 'a glob goes with --queues: failed --queues "web*"'),
-        ("errors webhook?", 'a glob goes with --queues: errors --queues "webhook?"'),
+        ("errors we?", 'a glob goes with --queues: errors --queues "we?"'),
         ("digest web*", 'a glob goes with --queues: errors --queues "web*"'),
         ("stats web*", "a queue is named in full here, not by a glob; queues with jobs: "),
         ("purge --queue web*", "a queue is named in full here, not by a glob; queues with jobs: "),
@@ -208,3 +208,30 @@ async def test_a_glob_where_a_name_belongs_leads_to_the_option_that_takes_it(
 async def test_a_queue_may_have_a_name_like_that_of_an_error(pool, make_job):
     await make_job(status="failed", queue="E-f9c1", error="boom")
     assert (await perform(pool, ANA, ListFailed("E-f9c1"))).total == 1
+
+
+@pytest.mark.parametrize("words", ["retry --all", "failed", "errors", "discard --all"])
+async def test_globs_that_match_no_known_queue_are_told_and_not_taken_for_nothing_to_do(
+    pool, jobs, words
+):
+    async def ask(text, actor=ANA):
+        action = parse_words(split_text(text), "shell").action
+        return await perform(pool, actor, action)
+
+    each = "each has its own --queues: --queues web --queues ledger"
+    for globs, said in (
+        ("web,ledger", f"No queue matches 'web,ledger'; {each}."),
+        ("'wbe*'", "No queue matches 'wbe*'; queues with jobs: ledger, web."),
+        ("wbe --queues x", "No queue matches 'wbe', 'x'; queues with jobs: ledger, web."),
+    ):
+        with pytest.raises(InvalidRequest) as told:
+            await ask(f"{words} --queues {globs}")
+        assert str(told.value) == said
+    for globs in ("'w*'", "nothing --queues web", "'*'"):
+        await ask(f"{words} --queues {globs}")
+    narrow = Actor("slack", "U0EVA", "eva", "C1", (Grant(Role.ADMIN, ("web*",)),))
+    with pytest.raises(InvalidRequest, match=r"'webby'; queues with jobs: web\.$"):
+        await ask(f"{words} --queues webby", narrow)
+    if "--all" in words:
+        with pytest.raises(InvalidRequest, match=r"^No queue matches 'wbe\*'"):
+            await ask(f"{words} 'wbe*'")

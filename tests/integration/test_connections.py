@@ -351,3 +351,32 @@ async def test_full_connection_slots_are_told_as_that_by_their_code(server: Serv
             assert all("slots of the jobs database" in sentence for sentence in told)
     finally:
         server.execute(f"DROP ROLE {name}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "says"),
+    [
+        (b"N", "sslmode=require", "server does not support SSL, but SSL was required"),
+        (b"S", "sslmode=verify-full&sslrootcert=/nowhere",
+         'root certificate file "/nowhere" does not exist. Either provide the file, '),
+    ],
+)  # fmt: skip
+async def test_where_encryption_fails_the_hint_is_about_that_and_the_words_stand_once(
+    answer, options, says
+):
+    async def take(reader, writer):
+        if await reader.read(8):
+            writer.write(answer)
+            await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        place = f"127.0.0.1:{port}"
+        with pytest.raises(DatabaseUnavailable) as told:
+            async with open_pool(f"postgresql://ana:secret@{place}/jobs?{options}"):
+                pass
+    said = str(told.value)
+    assert said.startswith(f"No connection of ana to the database 'jobs' at {place}: {says}"), said
+    assert said.endswith(". Check sslmode and its certificates in JOB_QUEUE_DATABASE_URL.")
+    assert "connection to server" not in said

@@ -49,6 +49,18 @@ def test_anything_else_is_refused_with_an_example(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [("1M", "1m for minutes, 30d for"), ("1d6M", "6m for minutes, 180d"), ("2 M", "2m for")],
+)
+def test_a_capital_m_may_be_a_month_and_is_refused(text, said):
+    with pytest.raises(InvalidRequest, match=f"may be minutes or months: write {said}"):
+        parse_duration(text)
+    assert parse_duration("1H") == timedelta(hours=1)
+    with pytest.raises(InvalidRequest, match="did you mean 5m"):
+        parse_duration("5Min")
+
+
+@pytest.mark.parametrize(
     ("text", "meant"),
     [("7days", "7d"), ("2 Hours", "2h"), ("30min", "30m"), ("1 hour 30 minutes", "1h30m"),
      ("30 d", "30d"), ("90 secs", "90s"), ("1.5 weeks", "1.5w")],

@@ -244,6 +244,9 @@ def test_a_dry_run_is_only_a_look():
     assert shown[0] == "35 of 37 failed jobs of webhook would be retried."
     assert "Dry run: nothing was changed." in shown[-1]
     assert elements(RETRY, dry_run=True) == []
+    assert "Leave out --dry-run to confirm it." in shown[-1]
+    one = replace(RETRY, words="retry 7 --dry-run", count=1, skips=())
+    assert "Without --dry-run it is done at once." in lines(one, dry_run=True)[-1]
 
 
 def test_the_plain_text_has_all_that_the_blocks_say():

@@ -33,6 +33,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, first_lines, name_queue, short_task
+from jobs_maint.actions import BulkVerb
 from jobs_maint.models import Preview
 from jobs_maint.render import (
     UNTIL_IN_FUTURE,
@@ -78,7 +79,11 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
         lines.append(tell_remain(preview.remain, preview.count))
     parts: list[Part] = [paragraph(*lines), *_groups(preview), *_errors(preview), *_ages(preview)]
     if dry_run:
-        look = "Dry run: nothing was changed. Leave out --dry-run to confirm it."
+        at_once = len(asked.job_ids) == 1 and preview.verb in set(BulkVerb)
+        then = "Without --dry-run it is done at once" if at_once else (
+            "Leave out --dry-run to confirm it"
+        )  # fmt: skip
+        look = f"Dry run: nothing was changed. {then}."
         return pack([*parts, typed(command, preview.words, look)])
     return pack([*parts, *_ask(preview, asked, by), typed(command, preview.words)])
 

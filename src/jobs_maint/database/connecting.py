@@ -24,7 +24,7 @@ from jobs_maint.database.limits import (
     RECONNECT_TIMEOUT,
     SILENCE,
 )
-from jobs_maint.database.login import find_refusal
+from jobs_maint.database.login import find_reason, find_refusal
 from jobs_maint.database.silence import ImpatientConnection, limit_silence
 from jobs_maint.durations import format_age
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings
@@ -47,6 +47,8 @@ RETRY_SECONDS = 0.5
 PROBE_TIMEOUT = 2
 DEFAULT_PORT = 5432
 _DRIVER = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
+
+_TLS = re.compile(r"\bSSL|sslmode|certificate", re.IGNORECASE)
 
 
 def normalise_url(url: str) -> str:
@@ -210,10 +212,7 @@ async def _why_not_connected(exc: psycopg.Error, conninfo: str, params: dict[str
             "check that the server is running and that JOB_QUEUE_DATABASE_URL is right."
         )
     code = await asyncio.to_thread(find_refusal, conninfo)
-    words = str(exc).strip().splitlines()
-    # Two blanks follow the severity, in every language: before them stands how it was tried.
-    reason = words[-1].rpartition(":  ")[2].rstrip(".") if words else type(exc).__name__
-    reason = _without_password(reason, params)
+    reason = _without_password(find_reason(exc), params)
     if code == pg.TooManyConnections.sqlstate:
         return (
             f"All connection slots of the jobs database at {place} are taken ({reason}). Close "
@@ -225,9 +224,14 @@ async def _why_not_connected(exc: psycopg.Error, conninfo: str, params: dict[str
             f"The jobs database at {place} is starting up or shutting down ({reason}). Try again "
             "in a moment."
         )
+    whose = f"{params.get('user', 'this user')} to {_find_database(params)}"
+    if code is None and _TLS.search(reason):
+        return (
+            f"No connection of {whose} at {place}: {reason}. Check sslmode and its "
+            "certificates in JOB_QUEUE_DATABASE_URL."
+        )
     return (
-        f"The jobs database at {place} refused the connection of "
-        f"{params.get('user', 'this user')} to {_find_database(params)}: {reason}. User, "
+        f"The jobs database at {place} refused the connection of {whose}: {reason}. User, "
         "password and database are those of JOB_QUEUE_DATABASE_URL."
     )
 

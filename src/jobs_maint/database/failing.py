@@ -73,8 +73,8 @@ _PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
     ),
     (
         pg.DiskFull, DatabaseUnavailable,
-        f"The disk of the jobs database is full; {_UNDONE}. Free some space on its server, "
-        "then try again; a purge needs some, too.",
+        (f"The disk of the jobs database is full; {_UNDONE}. Free some space on its server, "
+        "then try again; a purge needs some, too."),
     ),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Why the server refuses a login, by its code."""
+"""Why the server refuses a login, by its code, and in words."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import time
 import psycopg
 from psycopg import pq
 
-__all__ = ["find_refusal"]
+__all__ = ["find_reason", "find_refusal"]
 
 SECONDS = 5.0
 _CODE = re.compile(rb'ErrorResponse\t S "[^"]*"(?: V "[^"]*")? C "([0-9A-Z]{5})"')
+_TRIED = re.compile(r"(?:connection failed: )?connection to server (?:at|on) [^\n]*? failed: ")
 
 
 def find_refusal(conninfo: str) -> str | None:
@@ -48,3 +49,15 @@ def _connect(conn: pq.abc.PGconn) -> None:
         read, write = ([conn.socket] * number for number in wanted)
         if left <= 0 or not any(select.select(read, write, [], left)):
             return
+
+
+def find_reason(exc: psycopg.Error) -> str:
+    """What the server said last, or libpq where it gave up by itself; without how it was tried."""
+    words = str(exc).strip()
+    lines = words.splitlines() or [""]
+    # Two blanks follow the severity of a server's error, in every language.
+    if ":  " in lines[-1]:
+        lines = [lines[-1].rpartition(":  ")[2]]
+    else:
+        lines = _TRIED.split(words)[-1].splitlines()
+    return ". ".join(line.strip().rstrip(".") for line in lines) or type(exc).__name__

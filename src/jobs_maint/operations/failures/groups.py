@@ -23,7 +23,7 @@ from jobs_maint.operations.failures.alike import (
 from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Key, Window, list_groups
 from jobs_maint.operations.jobs.own import find_own_jobs, name_one_queue
-from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
+from jobs_maint.operations.jobs.queue_names import limit_reach, require_globs, require_queue
 from jobs_maint.operations.session import get_time, in_index_order
 from jobs_maint.operations.spans import cut_span
 from jobs_maint.redaction import DEFAULT, Rules
@@ -63,6 +63,7 @@ async def list_errors(
         )  # fmt: skip
     named = [escape_glob(queue)] if queue is not None else None
     limited = limit_reach(scope, named, queues)
+    await require_globs(conn, scope, queues)
     as_of: datetime = await get_time(conn)
     reach = named or scope.globs
     end, is_ahead = until or as_of, False

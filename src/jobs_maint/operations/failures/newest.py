@@ -21,7 +21,7 @@ from jobs_maint.operations.failures.alike import (
 )
 from jobs_maint.operations.jobs.awaited import mark_awaited
 from jobs_maint.operations.jobs.error_groups import NamedGroup, find_group, find_records
-from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
+from jobs_maint.operations.jobs.queue_names import limit_reach, require_globs, require_queue
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
@@ -79,6 +79,7 @@ async def list_failed_jobs(
             by_span=lambda span: spell("failed", since=span), by_glob="failed",
         )  # fmt: skip
     limited = limit_reach(scope, [escape_glob(queue)] if queue is not None else None, queues)
+    await require_globs(conn, scope, queues)
     await switch_jit_off(conn)
     plain = all(one is None for one in (task, error, group, since, until, queues, tasks))
     named = await find_group(conn, group, scope, respell) if group is not None else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from jobs_maint.actions import QueueScope, escape_glob, find_named, plain_name, quote_word
+from jobs_maint.actions.base import EVERY_QUEUE
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import parse_window, respell_duration
 from jobs_maint.errors import InvalidRequest, NotPermitted
@@ -13,7 +14,7 @@ from jobs_maint.quoting import in_quotes
 from jobs_maint.spelling import ask_meant, find_nearest
 from jobs_maint.sql import load_queries
 
-__all__ = ["limit_reach", "require_queue"]
+__all__ = ["limit_reach", "require_globs", "require_queue"]
 
 _MOST_NAMED = 5
 _QUOTES = ("'", '"')
@@ -71,13 +72,39 @@ async def require_queue(
             f"There is no queue {in_quotes(queue)}; a glob goes with --queues: "
             f"{by_glob} --queues {quote_word(queue)}"
         )
-    if visible:
-        typed = [_typed(name, as_glob=as_glob) for name in visible[:20]]
-        hint = f"queues with jobs: {', '.join(typed)}{' …' if len(visible) > 20 else ''}"
-    else:
-        hint = f"no queue {'that you reach ' * bool(scope.globs)}has a job now"
     name = "; a queue is named in full here, not by a glob" * is_glob
+    hint = _list_queues(visible, scope, as_glob=as_glob)
     raise InvalidRequest(f"There is no queue {in_quotes(queue)}{name}; {hint}.")
+
+
+async def require_globs(conn: Conn, scope: QueueScope, *filters: Sequence[str] | None) -> None:
+    """Raise where no known queue in reach matches any of the globs of a filter."""
+    asked = [globs for globs in filters if globs and EVERY_QUEUE not in globs]
+    if not asked:
+        return
+    names = [
+        row["queue_name"] for row in await fetch_all(conn, load_queries("stats")["list_queues"])
+    ]
+    visible = [name for name in names if scope.covers(name)]
+    for globs in asked:
+        meant = QueueScope(tuple(globs))
+        if any(map(meant.covers, visible)):
+            continue
+        if any(meant.covers(name) and scope.covers(name) for name in await _list_remembered(conn)):
+            continue
+        hint = _list_queues(visible, scope, as_glob=True)
+        if len(globs) == 1 and "," in globs[0]:
+            parts = [part.strip() for part in globs[0].split(",") if part.strip()]
+            each = " ".join(f"--queues {quote_word(part)}" for part in parts)
+            hint = f"each has its own --queues: {each}"
+        raise InvalidRequest(f"No queue matches {', '.join(map(in_quotes, globs))}; {hint}.")
+
+
+def _list_queues(visible: Sequence[str], scope: QueueScope, *, as_glob: bool) -> str:
+    if not visible:
+        return f"no queue {'that you reach ' * bool(scope.globs)}has a job now"
+    typed = [_typed(name, as_glob=as_glob) for name in visible[:20]]
+    return f"queues with jobs: {', '.join(typed)}{' …' if len(visible) > 20 else ''}"
 
 
 def _find_span(text: str) -> timedelta | None:

@@ -170,17 +170,18 @@ async def _find_left_out(
     if undo is not None and wanted != whole:
         return []
     request = undo.request if undo is not None else None
-    ids = list(undo.ids if undo is not None else wanted.job_ids or ())
+    named = undo.ids if undo is not None else wanted.job_ids or ()
     there = {row["id"] for row in rows}
-    left = [job_id for job_id in ids if job_id not in there]
+    left = [job_id for job_id in named if job_id not in there]
     if not left:
         return []
+    statuses = list(wanted.statuses or verb.statuses[:1])
     asked = {
         "ids": left,
         "queues": scope.like_patterns,
         "ours": OUR_TASKS,
         "request": request,
-        "statuses": list(wanted.statuses or verb.statuses[:1]),
+        "statuses": statuses,
     }
     found = await fetch_all(conn, load_queries("bulk")["list_left_out"], asked)
     states = {row["state"]: row["ids"] for row in found}
@@ -188,13 +189,12 @@ async def _find_left_out(
     outside, _ = states.pop("outside", []), states.pop("elsewhere", [])
     if outside and request is None and not rows:
         raise outside_grant(outside, scope, verb.value)
-    groups = []
-    for state, there_now in states.items():
-        since = [("", there_now)] if undo is None else await undo.say_since(conn, there_now)
-        is_open = undo is not None and state in asked["statuses"]
-        for done, ids in since:
-            told = [*([] if is_open and done else [find_state(state)]), *([done] if done else [])]
-            groups.append(("wrong_status", "; ".join(told), ids))
+    groups: list[tuple[str, str, Sequence[int]]] = []
+    for state, those in states.items():
+        for since, ids in await undo.say_since(conn, those) if undo else [("", those)]:
+            # What the status alone would not leave out is left out for what was done since.
+            now = "" if since and state in statuses else find_state(state)
+            groups.append(("wrong_status", "; ".join(filter(None, (now, since))), ids))
     where = f"outside your grant ({', '.join(scope.globs or ())})"
     groups.append(("not_permitted", where, outside))
     groups.append(("not_found", "not found", [one for one in left if one not in known]))

@@ -11,7 +11,7 @@ from jobs_maint.call import Call, Handlers
 from jobs_maint.database import transaction
 from jobs_maint.models import Preview
 from jobs_maint.operations.jobs.error_groups import find_group
-from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
+from jobs_maint.operations.jobs.queue_names import limit_reach, require_globs, require_queue
 from jobs_maint.operations.session import get_time
 from jobs_maint.operations.sets.frozen import dismiss_selection, freeze_set
 from jobs_maint.operations.spans import cut_span
@@ -38,6 +38,7 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
             )
         named = [wanted.queue] if wanted.queue is not None else None
         limited = limit_reach(call.scope, named, wanted.queues)
+        await require_globs(conn, call.scope, None if queue else named, wanted.queues)
         group = None
         if wanted.group is not None:
             group = await find_group(
