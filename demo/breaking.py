@@ -75,8 +75,9 @@ class Breaking:
     async def webhook(self, on: bool) -> None:
         self.stage.release("0.1" if on else "10.0")
         self._tell(
-            "A deploy broke `webhook` and its jobs fail. Send `/jobs stats` again to see that; `/jobs errors`"
-            " says why. Then turn off the switch *webhook is broken* and retry the jobs."
+            "A deploy broke `webhook` and its jobs fail. Send `/jobs stats` again to see"
+            " that; `/jobs errors` says why. Then turn off the switch *webhook is broken* and retry"
+            " the jobs."
             if on
             else "`webhook` is mended, new jobs succeed. What failed stays failed until somebody"
             " retries it with `/jobs retry --all webhook`."
@@ -156,8 +157,7 @@ class Breaking:
 
     async def flood(self, _on: bool = True) -> None:
         self._tell(
-            f"Marketing sends {MAILS:,} mails. Wait: a message here says when the queue"
-            " has them."
+            f"Marketing sends {MAILS:,} mails. Wait: a message here says when the queue has them."
         )
         await self.stage.run("-m", "demo.team_app", "newsletter", "--count", str(MAILS))
         effect = (
