@@ -17,6 +17,7 @@ from tests.support.server import Server
 from tests.support.waiting import until
 from tests.support.watched import open_watch, press, roots, see
 
+from jobs_maint import upstream
 from jobs_maint.actions import (
     Actor,
     ApplySchema,
@@ -30,6 +31,7 @@ from jobs_maint.actions import (
     RetryJobs,
     RunDoctor,
     ShowAudit,
+    ShowSchemaSql,
     ShowStats,
 )
 from jobs_maint.database import check_schema, open_pool
@@ -223,3 +225,89 @@ async def test_whoever_may_not_look_learns_which_right_is_missing_and_the_grant(
     )
     elsewhere = "in the schema team, which is not on the search path"
     await refused(roles["jobs_app"], SchemaMismatch, elsewhere, elsewhere)
+
+
+def owners(url: str) -> set[str]:
+    """Who owns our tables and their sequences, as the page calls them."""
+    with psycopg.connect(url) as conn:
+        rows = conn.execute(
+            "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class"
+            " WHERE relname LIKE 'jobs\\_maint\\_%' AND relkind IN ('r', 'S')"
+        ).fetchall()
+    return {row[0].removesuffix(f"_{os.getpid()}") for row in rows}
+
+
+async def make_jobs_tables(roles: dict[str, str], url: str) -> None:
+    """Procrastinate's own, by the owner."""
+    run(url, statements("The owner"))
+    run(roles["jobs_owner"], upstream.schema_sql())
+
+
+MEMBER = "GRANT jobs_owner TO jobs_app"
+
+
+@pytest.mark.parametrize("who", ["superuser", "member", "sql"])
+async def test_our_tables_belong_to_the_owner_of_the_jobs_whoever_applies(
+    roles, bare_database_url, who
+):
+    await make_jobs_tables(roles, bare_database_url)
+    run(bare_database_url, f"{MEMBER}; GRANT CREATE ON SCHEMA public TO jobs_app")
+    url = roles["jobs_app"] if who == "member" else bare_database_url
+    for begin in ("", "DROP TABLE jobs_maint_settings, jobs_maint_migrations"):
+        run(bare_database_url, begin)
+        async with open_pool(url) as pool:
+            if who == "sql":
+                run(url, (await ask(pool, ShowSchemaSql())).sql.partition("COMMIT;")[0] + "COMMIT;")
+            else:
+                await ask(pool, ApplySchema())
+        assert owners(bare_database_url) == {"jobs_owner"}
+    async with open_pool(roles["jobs_owner"]) as pool:
+        await ask(pool, ShowStats())
+        assert (await ask(pool, DropSchema())).dropped
+
+
+async def test_an_owner_without_the_right_to_create_is_named_with_the_grant(
+    roles, bare_database_url
+):
+    await make_jobs_tables(roles, bare_database_url)
+    run(bare_database_url, f"{MEMBER}; GRANT CREATE ON SCHEMA public TO jobs_app")
+    run(bare_database_url, "REVOKE CREATE ON SCHEMA public FROM jobs_owner")
+    async with open_pool(roles["jobs_app"]) as pool:
+        grant = f"GRANT CREATE ON SCHEMA public TO jobs_owner_{os.getpid()};"
+        with pytest.raises(DatabaseUnavailable, match=grant):
+            await ask(pool, ApplySchema())
+    assert owners(bare_database_url) == set()
+    async with open_pool(bare_database_url) as pool:
+        await ask(pool, ApplySchema())
+    assert owners(bare_database_url) == {"jobs_owner"}
+
+
+async def test_tables_that_belong_to_another_role_are_told_and_given_to_the_owner(
+    roles, bare_database_url
+):
+    await follow_page(roles, bare_database_url)
+    owner = f"jobs_owner_{os.getpid()}"
+    run(bare_database_url, "ALTER TABLE jobs_maint_audit OWNER TO postgres")
+    run(bare_database_url, "ALTER TABLE jobs_maint_watch OWNER TO postgres")
+    told = (
+        f"Tables of procrastinate-ops belong to postgres, and Procrastinate's to {owner}: "
+        "jobs_maint_audit, jobs_maint_watch."
+    )
+    async with open_pool(roles["jobs_owner"]) as pool:
+        status = await ask(pool, CheckSchema())
+        assert (status.pending, status.trouble) == ((), f"{told} {GIVE} {owner}.")
+        finding = {f.check: f for f in (await ask(pool, RunDoctor())).findings}["schema"]
+        assert (finding.level, finding.fix) == ("warning", f"{GIVE} {owner}.")
+        assert (await ask(pool, ApplySchema())).trouble == status.trouble
+        with pytest.raises(DatabaseUnavailable, match=f"that own them: {owner}, postgres"):
+            await ask(pool, DropSchema())
+    async with open_pool(bare_database_url) as pool:
+        given = (f"{owner} as the owner of jobs_maint_audit, jobs_maint_watch",)
+        assert (await ask(pool, CheckSchema())).pending == given
+        report = await ask(pool, ApplySchema())
+        assert (report.applied, report.trouble) == (given, None)
+        assert (await ask(pool, ApplySchema())).applied == ()
+    assert owners(bare_database_url) == {"jobs_owner"}
+
+
+GIVE = "Run `jobs-maint schema apply` as a superuser or a member of both roles; it gives them to"

@@ -77,6 +77,23 @@ BEGIN
     PERFORM set_config('search_path', home || ', ' || path, true);
 END $$;
 
+-- name: give_tables
+-- Our tables go to the role that owns Procrastinate's jobs, whoever made them; their sequences and
+-- indexes go along. OUR_TABLES stands for their names. In ASCII.
+DO $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        SELECT 'ALTER TABLE ' || c.oid::regclass || ' OWNER TO ' || quote_ident(pg_get_userbyid(j.relowner))
+        FROM pg_class j JOIN pg_class c ON c.relnamespace = j.relnamespace AND c.relowner <> j.relowner
+        WHERE j.oid = to_regclass('procrastinate_jobs') AND c.relkind IN ('r', 'p')
+          AND c.relname IN (OUR_TABLES)
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END $$;
+
 -- name: record_migration (number, name)
 INSERT INTO jobs_maint_migrations (number, name) VALUES (%(number)s, %(name)s);
 
@@ -103,27 +120,45 @@ SELECT quote_ident(current_user) AS login, quote_ident(current_schema()) AS home
 
 -- name: find_right_to_alter (home)
 -- Whether the user may create tables beside Procrastinate's, and which tables, its and ours, belong
--- to roles whose rights the user does not have (`owners`). `members`: who has those of the one that
--- owns them, where nobody logs in as that.
-WITH foreign_table AS (
-    SELECT c.relname::text AS name, c.relowner FROM pg_class c
-    JOIN pg_namespace n ON n.oid = c.relnamespace
+-- to roles whose rights the user does not have. `owners`: of all of them. `members`: who has the rights
+-- of those where nobody logs in as that. `owner`: of the jobs, which also gets our tables;
+-- `owner_allowed`: whether it may have some there.
+WITH owned AS (
+    SELECT c.relname::text AS name, c.relowner, pg_has_role(c.relowner, 'USAGE') AS usable
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %(home)s AND c.relkind IN ('r', 'p')
       AND (c.relname IN ('procrastinate_jobs', 'procrastinate_events')
            OR c.relname LIKE 'jobs\_maint\_%%')
-      AND NOT pg_has_role(c.relowner, 'USAGE')
+), foreign_table AS (
+    SELECT name, relowner FROM owned WHERE NOT usable
 )
 SELECT quote_ident(current_user) AS login, quote_ident(n.nspname) AS home,
        has_schema_privilege(n.oid, 'CREATE') AS allowed,
        ARRAY(SELECT name FROM foreign_table ORDER BY name LIKE 'jobs%%', 1) AS foreign_tables,
        ARRAY(SELECT DISTINCT quote_ident(pg_get_userbyid(relowner))
-             FROM foreign_table ORDER BY 1) AS owners,
+             FROM owned ORDER BY 1) AS owners,
        ARRAY(SELECT quote_ident(r.rolname) FROM pg_roles r
              WHERE r.rolcanlogin AND NOT r.rolsuper AND EXISTS (
                  SELECT FROM foreign_table f JOIN pg_roles o ON o.oid = f.relowner
                  WHERE NOT o.rolcanlogin AND pg_has_role(r.oid, o.oid, 'USAGE'))
-             ORDER BY 1 LIMIT 3) AS members
-FROM pg_namespace n WHERE n.nspname = %(home)s;
+             ORDER BY 1 LIMIT 3) AS members,
+       quote_ident(pg_get_userbyid(j.relowner)) AS owner,
+       u.rolsuper OR j.oid IS NULL OR has_schema_privilege(j.relowner, n.oid, 'CREATE') AS owner_allowed
+FROM pg_namespace n JOIN pg_roles u ON u.rolname = current_user
+LEFT JOIN pg_class j ON j.relnamespace = n.oid AND j.relname = 'procrastinate_jobs'
+WHERE n.nspname = %(home)s;
+
+-- name: find_other_owners (home, names)
+-- Our tables that belong to another role than the jobs (`wanted`). `may`: the user may change that.
+SELECT c.relname::text AS name, quote_ident(pg_get_userbyid(c.relowner)) AS owner,
+       quote_ident(pg_get_userbyid(j.relowner)) AS wanted,
+       u.rolsuper OR (pg_has_role(c.relowner, 'USAGE') AND pg_has_role(j.relowner, 'MEMBER')
+                      AND has_schema_privilege(j.relowner, n.oid, 'CREATE')) AS may
+FROM pg_namespace n JOIN pg_roles u ON u.rolname = current_user
+JOIN pg_class j ON j.relnamespace = n.oid AND j.relname = 'procrastinate_jobs'
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relowner <> j.relowner
+WHERE n.nspname = %(home)s AND c.relname = ANY (%(names)s::text[]) AND c.relkind IN ('r', 'p')
+ORDER BY 1;
 
 -- name: compare_columns (home, tables, columns, types)
 -- What stands in our tables for each column that should be there; NULL where it does not. A type is

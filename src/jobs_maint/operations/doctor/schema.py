@@ -92,7 +92,7 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
     verdict = await judge(conn, found)
     if verdict.fix is None:
         return ok("schema", verdict.sentence)
-    level = warning if verdict.newer is not None and not verdict.wrong else error
+    level = warning if verdict.works else error
     return level("schema", verdict.sentence, verdict.fix)
 
 

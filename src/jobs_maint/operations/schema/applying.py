@@ -29,7 +29,12 @@ from jobs_maint.operations.schema.judging import (
     list_steps,
 )
 from jobs_maint.operations.schema.places import require_places
-from jobs_maint.operations.schema.remaking import move_sequences, remake_tables
+from jobs_maint.operations.schema.remaking import (
+    give_tables,
+    move_sequences,
+    remake_tables,
+    write_giving,
+)
 from jobs_maint.operations.schema.rights import require_rights
 from jobs_maint.operations.schema.turns import only_one, use_schema
 from jobs_maint.sql import Migration, list_migrations, load_queries
@@ -68,7 +73,8 @@ async def apply_schema(
             verdict = await judge(conn, found)
             lacking = await _judge_indexes(conn, found, verdict) if indexes else IndexVerdict()
             if found["jobs_schema"] is None or verdict.pending or lacking.missing:
-                await require_rights(conn, found["jobs_schema"] or found["our_schema"])
+                home = found["jobs_schema"] or found["our_schema"]
+                await require_rights(conn, home, tables=bool(verdict.pending))
         while (step := await _take_step(conn, lock_wait)) is not None:
             applied.append(step)
         async with transaction(conn):
@@ -78,10 +84,12 @@ async def apply_schema(
             place = await find_place(conn)
         if verdict.wrong:
             raise SchemaMismatch(f"{verdict.sentence} Nothing was changed there. {verdict.fix}")
-        if verdict.newer is None:
+        works = verdict.newer is None and not verdict.astray
+        if works:
             applied += await remake_tables(conn, lock_wait)
             applied += await move_sequences(conn)
-        if indexes and verdict.newer is None:
+            applied += await give_tables(conn, lock_wait) if verdict.given else []
+        if indexes and works:
 
             async def here(conn: Conn) -> None:
                 await use_schema(conn, found)
@@ -136,6 +144,7 @@ async def _take_step(conn: Conn, lock_wait: timedelta) -> str | None:
             return None
         await conn.execute(load_queries("schema")["create_migrations"])
         await _migrate(conn, steps[0])
+        await conn.execute(write_giving().encode())
         return steps[0].name
 
 
@@ -191,7 +200,7 @@ def render_schema_sql() -> SchemaReport:
             "INSERT INTO jobs_maint_migrations (number, name) "
             f"VALUES ({migration.number}, '{migration.name}') ON CONFLICT DO NOTHING;"
         )
-    parts.append("COMMIT;")
+    parts += [write_giving(), "COMMIT;"]
     parts.append(
         "-- The indexes on Procrastinate's tables. A concurrent build stops nobody's work, but\n"
         "-- stands outside of a transaction: run each by itself, as psql does without -1."

@@ -8,9 +8,16 @@ from psycopg import sql
 
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.operations.schema.declared import Column, list_columns
+from jobs_maint.operations.schema.places import TABLES
 from jobs_maint.sql import load_queries
 
-__all__ = ["find_differences", "find_lost_tables", "find_sequences_behind"]
+__all__ = ["find_differences", "find_lost_tables", "find_other_owners", "find_sequences_behind"]
+
+
+async def find_other_owners(conn: Conn, home: str) -> list[dict[str, Any]]:
+    """Our tables that do not belong to the owner of Procrastinate's jobs."""
+    params = {"home": home, "names": TABLES}
+    return await fetch_all(conn, load_queries("schema")["find_other_owners"], params)
 
 
 async def find_sequences_behind(conn: Conn, home: str) -> list[tuple[Column, int]]:

@@ -10,6 +10,7 @@ from jobs_maint.database import Conn, fetch_all
 from jobs_maint.operations.schema.comparing import (
     find_differences,
     find_lost_tables,
+    find_other_owners,
     find_sequences_behind,
 )
 from jobs_maint.operations.schema.indexes import (
@@ -33,8 +34,9 @@ _RESTORE = "Restore what is named; `jobs-maint schema sql` prints how it is made
 class Verdict:
     """`sentence` and `fix`: the worst of what was found; `fix` is None if all is well.
 
-    `steps`, `lost` and `behind`: what `schema apply` does. `wrong`: what only a person can mend.
-    `newer`: the last migration applied, where this release does not know it.
+    `steps`, `lost`, `behind` and `given`: what `schema apply` does. `wrong`: what only a person can
+    mend. `newer`: the last migration applied, where this release does not know it. `astray`: tables
+    belong to a role that they should not, and this one cannot give them to another.
     """
 
     sentence: str
@@ -44,16 +46,23 @@ class Verdict:
     behind: Sequence[str] = ()
     wrong: Sequence[str] = ()
     newer: int | None = None
+    given: Sequence[str] = ()
+    astray: bool = False
 
     @property
     def trouble(self) -> str | None:
         """What `schema apply` does not mend, and what does."""
-        return f"{self.sentence} {self.fix}" if self.wrong or self.newer else None
+        return f"{self.sentence} {self.fix}" if self.wrong or self.newer or self.astray else None
 
     @property
     def pending(self) -> list[str]:
         lost = [f"the table {table} is missing (it is made again, empty)" for table in self.lost]
-        return [*(step.name for step in self.steps), *lost, *self.behind]
+        return [*(step.name for step in self.steps), *lost, *self.behind, *self.given]
+
+    @property
+    def works(self) -> bool:
+        """Whether what was found stops no word by itself."""
+        return not (self.steps or self.lost or self.behind or self.wrong)
 
 
 async def judge(conn: Conn, found: dict[str, Any]) -> Verdict:
@@ -110,6 +119,8 @@ async def _compare(conn: Conn, home: str, newer: int | None) -> Verdict | None:
         return Verdict(
             told, "Run `jobs-maint schema apply`; it makes them again, empty.", lost=lost
         )
+    if (verdict := await _judge_owners(conn, home)) is not None:
+        return verdict  # who does not own them may not be able to read what is asked next
     behind = [
         f"the numbers of {column.table}.{column.name} begin anew below {last}, given before"
         for column, last in await find_sequences_behind(conn, home)
@@ -119,6 +130,21 @@ async def _compare(conn: Conn, home: str, newer: int | None) -> Verdict | None:
         fix = "Run `jobs-maint schema apply`; it lets them go on."
         return Verdict(told, fix, behind=behind)
     return None
+
+
+async def _judge_owners(conn: Conn, home: str) -> Verdict | None:
+    others = await find_other_owners(conn, home)
+    if not others:
+        return None
+    tables, wanted = few([row["name"] for row in others], 3), others[0]["wanted"]
+    owners = few(sorted({row["owner"] for row in others}), 3)
+    theirs = f"belong to {owners}, and Procrastinate's to {wanted}"
+    told = f"Tables of procrastinate-ops {theirs}: {tables}."
+    if all(row["may"] for row in others):
+        given = [f"{wanted} as the owner of {tables}"]
+        return Verdict(told, f"{APPLY[:-1]}; it gives them to {wanted}.", given=given)
+    fix = f"as a superuser or a member of both roles; it gives them to {wanted}."
+    return Verdict(told, f"{APPLY[:-1]} {fix}", astray=True)
 
 
 async def list_steps(conn: Conn, found: dict[str, Any]) -> list[Migration]:

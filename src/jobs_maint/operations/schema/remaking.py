@@ -9,11 +9,11 @@ from psycopg import sql
 from jobs_maint.database import Conn, fetch_all, transaction
 from jobs_maint.operations.schema.comparing import find_sequences_behind
 from jobs_maint.operations.schema.judging import judge
-from jobs_maint.operations.schema.places import require_places
+from jobs_maint.operations.schema.places import TABLES, require_places
 from jobs_maint.operations.schema.turns import only_one, use_schema
 from jobs_maint.sql import list_migrations, load_queries
 
-__all__ = ["move_sequences", "remake_tables"]
+__all__ = ["give_tables", "move_sequences", "remake_tables", "write_giving"]
 
 _VOID = {"jobs_maint_audit": "; what was printed before to undo a request is void"}
 
@@ -34,6 +34,7 @@ async def remake_tables(conn: Conn, lock_wait: timedelta) -> list[str]:
         await use_schema(conn, found)
         for migration in list_migrations():
             await conn.execute(migration.text)
+        await conn.execute(write_giving().encode())
         return [f"{table} (was missing, is empty now{_VOID.get(table, '')})" for table in lost]
 
 
@@ -54,3 +55,19 @@ async def move_sequences(conn: Conn) -> list[str]:
             await fetch_all(conn, load_queries("schema")["move_sequence"], params)
             moved.append(f"{column.table}.{column.name} (goes on after {last})")
         return moved
+
+
+async def give_tables(conn: Conn, lock_wait: timedelta) -> list[str]:
+    """To the owner of Procrastinate's tables, where an older release left them to another role."""
+    async with only_one(conn, lock_wait):
+        found = await require_places(conn)
+        given = (await judge(conn, found)).given
+        await use_schema(conn, found)
+        await conn.execute(write_giving().encode())
+        return list(given)
+
+
+def write_giving() -> str:
+    """The SQL that gives our tables to the owner of Procrastinate's."""
+    names = ", ".join(f"'{name}'" for name in TABLES)
+    return load_queries("schema")["give_tables"].replace("OUR_TABLES", names)

@@ -13,8 +13,8 @@ from jobs_maint.sql import load_queries
 __all__ = ["require_owner", "require_rights", "say_owner"]
 
 
-async def require_rights(conn: Conn, home: str | None) -> None:
-    """What `schema apply` needs; `home`: the schema of the jobs, if any.
+async def require_rights(conn: Conn, home: str | None, *, tables: bool) -> None:
+    """What `schema apply` needs; `home`: the schema of the jobs, if any; `tables`: it makes some.
 
     Raises DatabaseUnavailable with what is lacking.
     """
@@ -22,6 +22,12 @@ async def require_rights(conn: Conn, home: str | None) -> None:
         found = await fetch_one(conn, load_queries("schema")["find_right_to_create"])
     else:
         found = await require_owner(conn, home, "schema apply")
+        if tables and not found["owner_allowed"]:
+            raise DatabaseUnavailable(
+                f"Our tables belong to the owner of Procrastinate's, {found['owner']}, which lacks "
+                f"a privilege: permission denied for schema {found['home']}; nothing was changed. "
+                f"GRANT CREATE ON SCHEMA {found['home']} TO {found['owner']};"
+            )
     if not found["allowed"]:
         raise DatabaseUnavailable(
             f"The database user {found['login']} lacks a privilege: permission denied for schema "
