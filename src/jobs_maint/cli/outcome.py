@@ -48,7 +48,9 @@ def find_exit_code(result: object) -> int:
             return 0
         return PARTLY_DONE if result.done else NONE_DONE
     if isinstance(result, PurgeReport):
-        return 0 if result.finished and not result.kept else PARTLY_DONE
+        if result.finished and not result.kept:
+            return 0
+        return PARTLY_DONE if result.total or not result.finished else NONE_DONE
     if isinstance(result, SchemaDropReport):
         return PARTLY_DONE if result.problems else 0
     return result.exit_code if isinstance(result, DoctorReport) else 0

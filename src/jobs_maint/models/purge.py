@@ -29,7 +29,10 @@ class PurgeReport(Report):
     oldest_left: datetime | None = None
     """The last event of the oldest finished job that is left."""
     refused: tuple[SkipGroup, ...] = ()
-    """Jobs that the database did not let go, by reason: which key, constraint or function."""
+    """Jobs that the database did not let go, by reason: which key, constraint or function.
+
+    Of a dry run those that a foreign key keeps.
+    """
     undated: tuple[SkipGroup, ...] = ()
     """Finished jobs of which nothing tells the age: they have no events."""
     turns: int = 1
@@ -38,6 +41,8 @@ class PurgeReport(Report):
     """When an earlier purge looked at the jobs behind younger ones; None: this one did."""
     resume_after: Mapping[str, int] = field(default_factory=dict)
     """Where the next slice goes on: per status the last id looked at, and behind younger jobs."""
+    warnings: tuple[str, ...] = ()
+    """Of a dry run: which foreign keys may keep more of the jobs, a sentence."""
     stopped_by: str = ""
     """Who else asked it to stop, as in the audit."""
 

@@ -21,6 +21,7 @@ __all__ = [
     "Refusals",
     "describe_refusal",
     "describe_slow",
+    "forbid",
     "refuse_row",
 ]
 
@@ -54,10 +55,7 @@ def describe_refusal(exc: psycopg.Error) -> str:
         who = "".join(f" ({note})" for note in getattr(exc, "__notes__", ()))
         return f"another session holds what it needs{who}; try again when that is done"
     if isinstance(exc, pg.ForeignKeyViolation | pg.RestrictViolation) and table and not ours:
-        return (
-            f"the foreign key {diag.constraint_name} of table {table} forbids it; give that key ON "
-            f"DELETE CASCADE or ON DELETE SET NULL, or delete those rows of {table} first"
-        )
+        return forbid(diag.constraint_name, table)
     if diag.constraint_name and table:
         return (
             f"the constraint {diag.constraint_name} of table {table} refuses it ({said}); change "
@@ -89,6 +87,14 @@ def describe_slow(exc: pg.QueryCanceled, before: int) -> str:
     return (
         f"the database function {function} did not end within {limit}; see to what it waits for, "
         "such as another server"
+    )
+
+
+def forbid(key: str | None, table: str) -> str:
+    """Of a foreign key that keeps a row."""
+    return (
+        f"the foreign key {key} of table {table} forbids it; give that key ON DELETE CASCADE or ON "
+        f"DELETE SET NULL, or delete those rows of {table} first"
     )
 
 

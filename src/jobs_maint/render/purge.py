@@ -30,6 +30,8 @@ def render_purge(report: PurgeReport, page: Page) -> None:
         page.line(
             f"{group.count:,} not deleted: {safe_line(group.reason)} ({ids}{more}).", "yellow"
         )
+    for warning in report.warnings:
+        page.line(safe_line(warning), "yellow")
     if told := tell_survey(report):
         page.line(told)
     if report.deleted:

@@ -91,8 +91,7 @@ def _nothing(preview: Preview) -> str:
 
 def _headline(preview: Preview) -> str:
     done = VERBS[preview.verb].done
-    if preview.verb == "purge":
-        return f"{count_noun(preview.count, 'finished job')} would be {done}."
+    jobs = count_noun(preview.count, "finished job" if preview.verb == "purge" else "job")
     queues = sorted({group.queue for group in preview.groups})
     where = _of(queues) + safe_reach(preview.limited_to_queues)
     if preview.running:
@@ -102,13 +101,13 @@ def _headline(preview: Preview) -> str:
         start = f"{count_noun(preview.count, 'job')}{where}: "
         return f"{start}{f'{waiting:,} would be cancelled, ' if waiting else ''}{ask}."
     if preview.expected == preview.count:
-        return f"{count_noun(preview.count, 'job')}{where} would be {done}."
+        return f"{jobs}{where} would be {done}."
     if not preview.expected:
         if preview.count == 1:
             ids = [job_id for skip in preview.skips for job_id in skip.sample]
             return f"{f'Job {ids[0]}' if ids else '1 job'}{where} cannot be {done} now."
-        return f"None of the {count_noun(preview.count, 'job')}{where} can be {done} now."
-    return f"{preview.expected:,} of {count_noun(preview.count, 'job')}{where} would be {done}."
+        return f"None of the {jobs}{where} can be {done} now."
+    return f"{preview.expected:,} of {jobs}{where} would be {done}."
 
 
 def _asks_running(words: str) -> bool:

@@ -130,6 +130,20 @@ WHERE j.id <= %(bound)s
   AND {{old_enough}}
 HAVING count(*) > 0;
 
+-- name: list_referred (after, bound, status, cutoff, proven, queue)
+-- Of the jobs that the purge would delete those that other tables refer to, by key: a CASE that tells
+-- which stands for the NULL.
+SELECT key, count(*) AS jobs, (array_agg(id ORDER BY id))[1:5] AS sample
+FROM (
+    SELECT j.id, NULL::int AS key FROM procrastinate_jobs j
+    WHERE j.id > %(after)s AND j.id <= %(bound)s
+      AND j.status = %(status)s::text::procrastinate_job_status
+      AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+      AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
+      AND {{old_enough}}
+) AS old
+WHERE key IS NOT NULL GROUP BY key ORDER BY key;
+
 -- name: find_young (after, bound, cutoff, limit)
 -- Among the next events in the order of their jobs: the first job that was not deferred before the
 -- cut-off, how many events there are, and the job of the last of them.

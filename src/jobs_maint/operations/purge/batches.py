@@ -29,6 +29,7 @@ from jobs_maint.operations.bad_rows import is_refusal
 from jobs_maint.operations.purge import late
 from jobs_maint.operations.purge.deleting import Batch, OnBatch, Progress, delete_batch
 from jobs_maint.operations.purge.reach import find_reach
+from jobs_maint.operations.purge.referring import Keys
 from jobs_maint.operations.purge.retention import Retention
 from jobs_maint.operations.purge.trimming import trim_tables
 from jobs_maint.operations.refusals import Refusals, describe_slow
@@ -85,9 +86,10 @@ async def purge_finished_jobs(
     async with pool.connection() as conn, transaction(conn):
         keepers = await fetch_one(conn, load_queries("purge")["find_keepers"])
         progress.careful, progress.policed = keepers["has_trigger"], keepers["has_policy"]
+        keys = await Keys.find(conn) if dry_run else Keys()
         turn = await late.choose_turn(conn, now, survey or late.NIGHT)
         surveyed = await late.find_surveyed(conn, now)
-    purge = _Purge(pool, progress, deadline, on_batch, on_survey, dry_run=dry_run)
+    purge = _Purge(pool, progress, deadline, on_batch, on_survey, keys, dry_run=dry_run)
     reaches = {
         span: await find_reach(pool, span, statuses, progress.resume_after, now=now, queue=queue)
         for span, statuses in retention.groups().items()
@@ -136,6 +138,7 @@ async def purge_finished_jobs(
         undated=progress.undated.list_groups("undated"),
         turns=turn.turns,
         surveyed_at=progress.surveyed_at,
+        warnings=keys.warn(),
         resume_after=progress.resume_after if progress.stopped else {},
     )
 
@@ -149,6 +152,7 @@ class _Purge:
     deadline: float | None
     on_batch: OnBatch | None
     on_survey: OnSurvey | None
+    keys: Keys
     dry_run: bool
 
     async def walk(self, walk: dict[str, Any]) -> None:
@@ -156,8 +160,9 @@ class _Purge:
         if self.dry_run:
             async with self.pool.connection() as conn, transaction(conn):
                 await switch_jit_off(conn)
-                for row in await fetch_all(conn, load_queries("purge")["count_finished"], walk):
-                    self.progress.deleted[row["status"]] += row["jobs"]
+                rows = await fetch_all(conn, load_queries("purge")["count_finished"], walk)
+            for row in rows:
+                await self._foretell({**walk, "after": late.BEFORE_ALL}, row["jobs"])
         elif not self.progress.stopped:
             name = walk["status"]
             await self._delete(walk, name, self.progress.after(name))
@@ -177,7 +182,8 @@ class _Purge:
                 undated.add(name, part.sample, part.undated)
                 progress.add_undated(part.sample, part.undated)
             if self.dry_run:
-                progress.deleted += Counter({name: part.late})
+                after = max(part.after, walk["walked"])
+                await self._foretell({**walk, "after": after, "bound": part.last}, part.late)
                 continue
             found += part.late
             if part.late:
@@ -192,6 +198,11 @@ class _Purge:
             async with self.pool.connection() as conn, transaction(conn):
                 sample = tuple(i for group in undated.list_groups() for i in group.sample)
                 await self.on_survey(conn, late.Surveyed(wanted, undated.count, sample))
+
+    async def _foretell(self, walk: dict[str, Any], old: int) -> None:
+        """Of these old jobs, which go and which stay."""
+        stay = await self.keys.count(self.pool, walk, self.progress.refusals) if old else 0
+        self.progress.deleted += Counter({walk["status"]: old - stay})
 
     async def _may_go_on(self) -> bool:
         if self.on_batch is None:

@@ -67,7 +67,7 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
     spans = {status: span for status, span in retention.by_status.items() if span is not None}
     key = expires_at = None
     async with call.pool.connection() as conn, transaction(conn):
-        if report.total:
+        if report.total or report.kept:
             key, expires_at = await freeze_words(
                 conn,
                 call.actor,
@@ -88,14 +88,14 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
         verb="purge",
         words=asked.words(),
         key=key,
-        count=report.total,
+        count=report.total + report.kept,
         remain=0,
         groups=(),
-        skips=report.undated,
+        skips=(*report.refused, *report.undated),
         expires_at=expires_at,
         cutoffs={status: now - span for status, span in spans.items()},
         by_status=report.deleted,
-        warnings=warnings,
+        warnings=(*warnings, *report.warnings),
         turns=report.turns,
         surveyed_at=report.surveyed_at,
     )
