@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import subprocess
 
 import psycopg
 import pytest
@@ -21,7 +20,7 @@ from tests.acceptance.test_bot_acts import (
 from tests.support.bots import ROLES, ask, open_bot, open_slack, settle
 from tests.support.history import days
 from tests.support.locks import wait_for_waiting
-from tests.support.server import Server, embedded_server
+from tests.support.own_server import open_own_server
 from tests.support.waiting import until
 
 from chatbot.handling.lost_runs import tell_lost_runs
@@ -238,50 +237,14 @@ async def test_killed_in_a_large_act_what_was_committed_stays_and_the_next_bot_s
 # --- the database is restarted --------------------------------------------------------------------
 
 
-class OwnServer(Server):
-    """A server that this test may restart."""
-
-    def __init__(self, embedded):
-        super().__init__(str(embedded.pgdata))
-        self._embedded = embedded
-
-    def create_lasting(self, template: str) -> str:
-        """A database that survives a crash as it is.
-
-        A sequence copied from a template writes no log for its next values, so a crash before the
-        next checkpoint would set it back.
-        """
-        name = self.create(template)
-        self.execute("CHECKPOINT")
-        return name
-
-    def control(self, *words):
-        subprocess.run(
-            [self._embedded.bin_path / "pg_ctl", "-D", self.folder, "-w", "-t", "60", *words],
-            cwd="/", user=self._embedded.system_user, check=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def crash(self):
-        self.control("restart", "-m", "immediate", "-l", f"{self.folder}/again")
-
-    async def restart(self, how):
-        await asyncio.to_thread(self.control, "restart", "-m", how, "-l", f"{self.folder}/again")
-
-
 @pytest.fixture(scope="module")
 def own_server():
-    with embedded_server() as embedded:
-        own = OwnServer(embedded)
-        try:
-            # A commit that does not wait for the disk is lost in the crash, not by chance.
-            for setting in ("wal_writer_delay = '10s'", "wal_writer_flush_after = '1GB'"):
-                own.execute(f"ALTER SYSTEM SET {setting}")
-            own.execute("SELECT pg_reload_conf()")
-            own.make_templates()
-            yield own
-        finally:
-            own.control("stop", "-m", "immediate")
+    with open_own_server() as own:
+        # A commit that does not wait for the disk is lost in the crash, not by chance.
+        for setting in ("wal_writer_delay = '10s'", "wal_writer_flush_after = '1GB'"):
+            own.execute(f"ALTER SYSTEM SET {setting}")
+        own.execute("SELECT pg_reload_conf()")
+        yield own
 
 
 @pytest.mark.parametrize(("mode", "how"), [("http", "immediate"), ("socket", "fast")])
