@@ -16,7 +16,7 @@ from jobs_maint.actions import (
     PreviewPurge,
     ShowStats,
 )
-from jobs_maint.database import is_connection_lost, map_error, parse_url
+from jobs_maint.database import describe_database, is_connection_lost, map_error, parse_url
 from jobs_maint.database.raised import find_row, name_function
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, JobsMaintError, SchemaMismatch
 from jobs_maint.operations.refusals import describe_refusal
@@ -163,3 +163,15 @@ def test_the_row_that_was_waited_for_is_found_in_each_language(line, table):
 
 def test_a_function_that_french_quotes_name_is_named_without_their_blanks():
     assert name_function("fonction PL/Python \u00ab\u00a0copy\u00a0\u00bb") == "copy()"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said"),
+    [
+        ("db1:5432,db2:5433", "db1:5432 or db2:5433"),
+        ("db1,db2", "db1 or db2"),
+        ("db1:5432", "db1:5432"),
+    ],
+)
+def test_each_host_of_a_database_is_named_with_its_port(hosts, said):
+    assert describe_database(f"postgresql://ana@{hosts}/jobs") == f"the database 'jobs' at {said}"

@@ -100,7 +100,13 @@ def describe_database(url: str) -> str:
     """`the database 'jobs' at db:5432`: neither user nor password. Raises InvalidSettings."""
     params = parse_url(url)
     host = params.get("host") or params.get("hostaddr") or params.get("service")
-    return spell_database(params.get("dbname") or params.get("user"), host, params.get("port"))
+    port = params.get("port")
+    if host and "," in str(host):  # whichever of them answers
+        hosts, ports = str(host).split(","), str(port or "").split(",")
+        ports = ports * len(hosts) if len(ports) == 1 else ports
+        pairs = zip(hosts, ports, strict=False)
+        host, port = " or ".join(f"{one}:{at}" if at else one for one, at in pairs), None
+    return spell_database(params.get("dbname") or params.get("user"), host, port)
 
 
 def spell_database(name: str | None, host: str | None, port: object) -> str:
