@@ -311,6 +311,21 @@ async def test_a_preview_counts_the_jobs_that_a_retry_does_not_run_now(pool, mak
     assert (await preview(pool, BulkVerb.CANCEL)).later == 0
 
 
+async def test_a_preview_confirmed_late_leaves_jobs_that_others_put_back_and_cancelled_again(
+    pool, make_job
+):
+    first, second = await make_job(queue="email"), await make_job(queue="email")
+    await ask(pool, CancelJobs((first, second)))
+    shown = await preview(pool, queue="email", statuses=("cancelled",))
+    await ask(pool, RetryJobs((first,)))
+    await ask(pool, CancelJobs((first,)))
+    report = await confirm(pool, shown)
+    told = [(skip.code, skip.reason, skip.sample) for skip in report.skips]
+    why = "it was put back after the preview, and then cancelled again"
+    assert told == [("ended_otherwise", why, (first,))]
+    assert await list_status(make_job, [first, second]) == ["cancelled", "todo"]
+
+
 async def test_discard_refuses_what_is_not_failed(pool, make_job):
     failed, waiting = await make_job(status="failed"), await make_job()
     report = await ask(pool, DiscardJobs((failed, waiting)))

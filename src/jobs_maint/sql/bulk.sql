@@ -142,12 +142,18 @@ FROM jobs_maint_selections WHERE key = %(key)s;
 INSERT INTO jobs_maint_audit_items (audit_id, outcome, code, job_ids)
 VALUES (%(audit_id)s, %(outcome)s, %(code)s, %(job_ids)s);
 
--- name: list_deferred_after (ids, moment)
--- Those of the jobs that were not there at that moment: another job has the id now. A time to come
--- was written by a wrong clock and says nothing.
-SELECT job_id AS id FROM procrastinate_events
-WHERE job_id = ANY (%(ids)s::bigint[]) AND type = 'deferred'
-GROUP BY job_id HAVING min(at) > %(moment)s AND min(at) <= now();
+-- name: list_changed_after (ids, moment)
+-- Those of the jobs that were not there at that moment, so that `another` job has the id now, or that
+-- ended after it. A time to come was written by a wrong clock and says nothing.
+SELECT id, another FROM (
+    SELECT job_id AS id, coalesce(min(at) FILTER (WHERE type = 'deferred') > %(moment)s, false) AS another,
+           max(at) FILTER (WHERE type <> 'deferred') > %(moment)s AS ended
+    FROM procrastinate_events
+    WHERE job_id = ANY (%(ids)s::bigint[]) AND at <= now()
+      AND type IN ('deferred', 'succeeded', 'failed', 'cancelled', 'aborted')
+    GROUP BY job_id
+) AS job
+WHERE another OR ended;
 
 -- name: list_not_free (ids)
 -- Those of the jobs that cannot be locked now. The free ones are locked until the end of this

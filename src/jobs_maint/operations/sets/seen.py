@@ -22,6 +22,7 @@ _ENDED = (BulkVerb.RETRY, BulkVerb.DISCARD)
 that has meanwhile started, or run and waits again, is still one to cancel."""
 
 
+_AGAIN = {"failed": "failed again", "cancelled": "cancelled again", "aborted": "aborted again"}
 _ANOTHER = ("another_job", "another job, deferred after the preview, has its id now")
 
 
@@ -49,20 +50,21 @@ async def leave_out(
     """The jobs to act on, and those left as they are, with the reason; all of them locked.
 
     Left are jobs that the grant does not reach any more: earlier batches are committed, so that a
-    refusal of the whole act would tell them as not done. And jobs that ended in another way since
-    the preview: somebody gave them up, or they ran again and failed with an error nobody saw. And
-    jobs deferred after `shown_at`: the table was truncated, and they have the ids of others.
+    refusal of the whole act would tell them as not done. And jobs that ended anew since the
+    preview: somebody gave them up, also after others had put them back, or they ran again and
+    failed with an error nobody saw. And jobs deferred after `shown_at`: the table was truncated,
+    and they have the ids of others.
     """
     rows = await lock_jobs(conn, ids, ALL_QUEUES, "change")
     asked = {"ids": list(rows), "moment": shown_at}
-    later = await fetch_all(conn, load_queries("bulk")["list_deferred_after"], asked)
-    newer = {row["id"] for row in later}
+    later = await fetch_all(conn, load_queries("bulk")["list_changed_after"], asked)
+    changed = {row["id"]: row["another"] for row in later}
     left = {}
     for job_id, row in rows.items():
         found = (
             _outside(row, scope)
-            or (_ANOTHER if job_id in newer else None)
-            or _changed(row, seen.get(job_id))
+            or (_ANOTHER if changed.get(job_id) else None)
+            or _changed(row, seen.get(job_id), ended=job_id in changed)
         )
         if found is not None:
             code, reason = found
@@ -78,7 +80,9 @@ def _outside(row: Mapping[str, Any], scope: QueueScope) -> tuple[str, str] | Non
     return "not_permitted", f"its queue is outside your grant ({', '.join(scope.globs or ())})"
 
 
-def _changed(row: Mapping[str, Any], before: tuple[str, int] | None) -> tuple[str, str] | None:
+def _changed(
+    row: Mapping[str, Any], before: tuple[str, int] | None, *, ended: bool
+) -> tuple[str, str] | None:
     """Jobs that wait, run or succeeded are left to the verb, whose rule says why not."""
     status = row["status"]
     if before is None or status not in {"failed", "cancelled", "aborted"}:
@@ -87,4 +91,6 @@ def _changed(row: Mapping[str, Any], before: tuple[str, int] | None) -> tuple[st
         return "ended_otherwise", f"it was {before[0]} in the preview and is {status} now"
     if row["attempts"] != before[1]:
         return "ran_again", "it ran again after the preview; its error may be another now"
+    if ended:
+        return "ended_otherwise", f"it was put back after the preview, and then {_AGAIN[status]}"
     return None
