@@ -208,7 +208,8 @@ def require_every_queue(call: Call[Any], in_reach: bool) -> None:
 
 async def record_items(
     conn: Conn, call: Call[Any], items: Sequence[ItemResult], elapsed_seconds: float
-) -> None:
+) -> int:
+    """The number of the request in the audit."""
     counts = count_items(call.action.word, items)
     done = sum(item.outcome is ItemOutcome.DONE for item in items)
     outcome = "done" if done == len(items) else "partly" if done else "refused"
@@ -217,15 +218,19 @@ async def record_items(
         broken = [item for item in items if item.outcome is ItemOutcome.FAILED]
         outcome = "failed" if broken else outcome
         error = ((broken or items)[0].code, (broken or items)[0].reason)
-    await record_act(
+    return await record_act(
         conn, call, outcome,
         counts=counts, items=items, error=error, elapsed_seconds=elapsed_seconds,
     )  # fmt: skip
 
 
-async def record_act(conn: Conn, call: Call[Any], outcome: str = "done", **fields: Any) -> None:
-    """Record what this transaction does; where it changed something, that has to be told."""
+async def record_act(conn: Conn, call: Call[Any], outcome: str = "done", **fields: Any) -> int:
+    """Record what this transaction does; where it changed something, that has to be told.
+
+    The number of the request in the audit.
+    """
     audit_id = await audit.record(conn, call.actor, call.action, outcome, **fields)
     if outcome in {"done", "partly"} and call.place is not None:
         await audit.keep_untold(conn, audit_id, call.place[0])
         call.watch.opened(audit_id, None)
+    return audit_id

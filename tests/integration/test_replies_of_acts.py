@@ -89,7 +89,8 @@ async def test_one_job_is_put_back_by_the_button_of_its_outcome(ana, make_job, v
     job = await make_job(status=before)
     await ana.type(f"{verb} {job}")
     assert await make_job.status(job) == "cancelled"
-    await ana.press(f"Retry job {job}")
+    await ana.press("Put 1 job back")
+    await ana.confirm("Put 1 job back")
     assert await make_job.status(job) == "todo"
 
 

@@ -128,7 +128,7 @@ def test_a_retry_tells_what_was_done_and_why_the_rest_was_not(items, expected):
 
 def acted(verb, code, reason="", outcome=ItemOutcome.DONE):
     item = ItemResult(7, outcome, code, reason, "email", "app.send")
-    return render_acts(ActReport((item,), 0.1, verb), "/jobs", by="U0ANA")
+    return render_acts(ActReport((item,), 0.1, verb, audit_id=5), "/jobs", by="U0ANA")
 
 
 @pytest.mark.parametrize(
@@ -136,11 +136,11 @@ def acted(verb, code, reason="", outcome=ItemOutcome.DONE):
     [
         (acted("cancel", "cancelled"),
          ["✅ Job 7 cancelled by @U0ANA.", "send in email will not run."],
-         [("Retry job 7", "retry 7"), ("Details", "status 7")]),
+         [("Put 1 job back", "retry --status cancelled --request 5"), ("Details", "status 7")]),
         (acted("discard", "discarded"),
          ["✅ Job 7 discarded by @U0ANA.",
           "send in email was given up; it is kept until the purge."],
-         [("Retry job 7", "retry 7"), ("Details", "status 7")]),
+         [("Put 1 job back", "retry --status cancelled --request 5"), ("Details", "status 7")]),
         (acted("cancel", "abort_requested", "it runs now; its worker was asked to abort it"),
          ["🟡 Job 7 is running; its worker was asked to abort it by @U0ANA.",
           "send in email continues until its task notices."], [("Details", "status 7")]),
@@ -166,12 +166,12 @@ def test_an_act_on_one_job_says_what_became_of_it_and_offers_the_way_back(messag
 
 def test_an_act_on_several_jobs_tells_running_ones_apart_and_puts_back_the_others():
     items = [done(7), done(8), ItemResult(9, ItemOutcome.DONE, "abort_requested", "it runs")]
-    message = render_acts(ActReport(tuple(items), 3.0, "cancel"), "/jobs", by="U0ANA")
+    message = render_acts(ActReport(tuple(items), 3.0, "cancel", audit_id=5), "/jobs", by="U0ANA")
     assert shown(message).splitlines()[:2] == [
         "✅ 3 jobs cancelled by @U0ANA in 3 s.",
         "1 of them is running; its worker was asked to abort it.",
     ]
-    assert buttons(message) == [("Retry 2 jobs", "retry 7 8", None)]
+    assert buttons(message) == [("Put 2 jobs back", "retry --status cancelled --request 5", None)]
 
 
 def refusal(actor, action):

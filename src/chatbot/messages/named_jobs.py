@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chatbot.messages.act_words import one_line
+from chatbot.messages.act_words import one_line, undo_request
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph
@@ -19,8 +19,6 @@ __all__ = ["MESSAGES", "render_acts"]
 
 MOST_IDS = 20
 MOST_REASONS = 10
-MOST_UNDONE = 20
-"""Jobs that one command can undo; a larger number is a set, which has its own undo."""
 
 _ENDED = {"failed", "aborted"}
 _RESCUED = {
@@ -55,18 +53,19 @@ def render_acts(report: ActReport | RescueReport, command: str, *, by: str) -> M
     lines += [[one_line(warning, 400)] for warning in report.warnings]
     lines += _refused(report)
     parts: list[Part] = [paragraph(*lines)]
-    back = tuple(item.job_id for item in done if item not in asked)
-    if find_verb(report.verb).can_undo and 0 < len(back) <= MOST_UNDONE:
-        parts.append(buttons(_undo(back)))
+    if undo := _undo(report, len(done) - len(asked)):
+        parts.append(buttons(*undo))
     if there := [item for item in done or report.skipped if item.code != "not_found"]:
         first = there[0].job_id
         parts.append(context([code(f"{command} {GetJob(first).words()}"), " shows one of them"]))
     return pack(parts)
 
 
-def _undo(job_ids: tuple[int, ...]) -> Button:
-    jobs = f"job {job_ids[0]}" if len(job_ids) == 1 else count(len(job_ids), "job")
-    return Button(f"Retry {jobs}", RetryJobs(job_ids).words())
+def _undo(report: ActReport, jobs: int) -> list[Button]:
+    """By the request: what somebody did to the jobs since stays as it is."""
+    if not jobs or report.audit_id is None or not find_verb(report.verb).can_undo:
+        return []
+    return [undo_request(report.audit_id, jobs)]
 
 
 def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
@@ -93,8 +92,7 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
     if item.task and item.queue and then:
         lines.append([f"{_what(item)} {then}."])
     lines += [[one_line(warning, 400)] for warning in report.warnings]
-    there = [_undo((item.job_id,)), details] if find_verb(verb).can_undo else [details]
-    return pack([paragraph(*lines), buttons(*there)])
+    return pack([paragraph(*lines), buttons(*_undo(report, 1), details)])
 
 
 def _render_rescued(item: ItemResult, by: str, details: Button, warnings: Sequence[str]) -> Message:

@@ -174,6 +174,8 @@ class ActReport(Report):
     verb: str = "retry"
     warnings: tuple[str, ...] = ()
     """What a person must know about what comes now, a sentence each."""
+    audit_id: int | None = None
+    """The number of the request in the audit, for its undo."""
 
     @property
     def done(self) -> tuple[ItemResult, ...]:

@@ -43,8 +43,8 @@ def render_act(report: ActReport, page: Page) -> None:
     _refused(report, page)
     if report.elapsed_seconds >= 1:
         page.line(f"Took {format_age(report.elapsed_seconds)}.")
-    if done and report.verb != "retry":
-        page.line(f"Undo: jobs-maint retry {' '.join(str(item.job_id) for item in done)}")
+    if done and report.verb != "retry" and report.audit_id is not None:
+        page.line(f"Undo: jobs-maint retry --request {report.audit_id}")
 
 
 def _refused(report: ActReport, page: Page) -> None:

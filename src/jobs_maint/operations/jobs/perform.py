@@ -48,10 +48,10 @@ async def retry_jobs(call: Call[RetryJobs]) -> ActReport:
             statuses=asked.statuses or retry.RETRIABLE,
             scope=call.scope,
         )
-        await record_items(conn, call, report.items, report.elapsed_seconds)
+        audit_id = await record_items(conn, call, report.items, report.elapsed_seconds)
         queues = list(dict.fromkeys(item.queue or "" for item in report.done))
         warnings = await find_unserved(conn, queues, len(queues) and len(report.done))
-        report = replace(report, warnings=warnings)
+        report = replace(report, warnings=warnings, audit_id=audit_id)
     emit("jobs_maint.jobs_retried", **_describe(call, report))
     return report
 
@@ -72,9 +72,10 @@ async def _change(
     async with call.pool.connection() as conn, transaction(conn):
         items = await operation(conn, call.action.job_ids, scope=call.scope)
         report = ActReport(items, time.monotonic() - begun, call.action.word)
-        await record_items(conn, call, items, report.elapsed_seconds)
+        audit_id = await record_items(conn, call, items, report.elapsed_seconds)
         asked = [item.job_id for item in items if item.code in cancel.ASKED_TO_ABORT]
-        report = replace(report, warnings=await find_unheard(conn, asked))
+        warnings = await find_unheard(conn, asked)
+        report = replace(report, warnings=warnings, audit_id=audit_id)
     emit("jobs_maint.jobs_changed", verb=call.action.word, **_describe(call, report))
     return report
 
