@@ -326,6 +326,19 @@ async def test_a_preview_confirmed_late_leaves_jobs_that_others_put_back_and_can
     assert await list_status(make_job, [first, second]) == ["cancelled", "todo"]
 
 
+async def test_an_older_preview_in_slack_counts_no_more_where_the_newer_one_finds_nothing(
+    pool, make_job
+):
+    ana, first = Actor("slack", "U1", "ana", "C1", (Grant(Role.ADMIN),)), await make_job()
+    await ask(pool, CancelJobs((first,)))
+    wanted = PreviewBulk(BulkVerb.RETRY, JobFilter(queue="default", statuses=("cancelled",)))
+    shown = await ask(pool, wanted, ana)
+    await ask(pool, RetryJobs((first,)))
+    assert (await ask(pool, wanted, ana)).count == 0
+    with pytest.raises(SelectionExpired):
+        await ask(pool, ConfirmSelection(shown.key), ana)
+
+
 async def test_discard_refuses_what_is_not_failed(pool, make_job):
     failed, waiting = await make_job(status="failed"), await make_job()
     report = await ask(pool, DiscardJobs((failed, waiting)))

@@ -14,7 +14,7 @@ from jobs_maint.models import Preview, SetGroup, SkipGroup
 from jobs_maint.operations.jobs.error_groups import NamedGroup, describe_newest
 from jobs_maint.operations.jobs.locking import outside_grant
 from jobs_maint.operations.jobs.serving import find_unserved
-from jobs_maint.operations.selections import freeze_words
+from jobs_maint.operations.selections import drop_older, freeze_words
 from jobs_maint.operations.sets.failed import find_set_errors
 from jobs_maint.operations.sets.seen import keep_seen
 from jobs_maint.operations.sets.selecting import keep_filter, select
@@ -68,7 +68,9 @@ async def freeze_set(
     several = verb is not BulkVerb.CANCEL and len(wanted.statuses) > 1
     seen = await run_apart(lambda: keep_seen(verb, rows), len(rows))
     key = expires_at = None
-    if rows:
+    if not rows:
+        await drop_older(conn, actor, verb.value, words)
+    else:
         key, expires_at = await freeze_words(
             conn,
             actor,
