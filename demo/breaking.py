@@ -144,9 +144,9 @@ class Breaking:
         if on:
             await asyncio.gather(*map(self._stop_worker, WORKERS))
             self._tell(
-                "No worker runs any more, and jobs wait. Ask nothing: the bot looks every 15 s,"
-                " and what it sees twice is an *incident*. Its message comes to *#ops* within 40"
-                " s; press *I'm on it* there, then turn *No worker* off."
+                "No worker runs any more, and jobs wait. You need not ask. The bot looks every"
+                " 15 s and reports what it sees twice in a row as an *incident*. Its message"
+                " comes to *#ops* within 40 s; press *I'm on it* there, then turn *No worker* off."
             )
         else:
             await asyncio.gather(*map(self._start_worker, WORKERS))

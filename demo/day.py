@@ -56,8 +56,8 @@ def build_trials() -> list[Trial]:
             Step(
                 "Mend the cause, retry the jobs",
                 "Turn off *webhook is broken* below. Then send `/jobs retry --all webhook` and"
-                " confirm. *Preview retry* in an older message takes only the failures of its"
-                " time. The outcome ends with its number in the audit, such as “request 5”. The"
+                " confirm. *Preview retry* in an older message covers only the failures that it"
+                " counted. The outcome ends with its number in the audit, such as “request 5”. The"
                 " step is done when `webhook` has no failed job.",
                 ANA,
             ),
