@@ -52,7 +52,7 @@ def test_a_killed_workers_job_goes_back_by_one_command(queue, jobs_maint):
     wait_for_three_beats(queue, "beat_at FROM jobs_maint_workers")
     early = jobs_maint("rescue", job, **LATE)
     assert early.returncode == 4
-    assert "no worker is reporting yet, as after a database outage" in early.stderr
+    assert "no worker reports now (a new one only from its first job on), so its" in early.stderr
     wait_for_three_beats(queue, "first_noticed_at FROM jobs_maint_suspects")
     done = jobs_maint("rescue", job, **LATE)
     assert (done.returncode, done.stdout) == (2, "")

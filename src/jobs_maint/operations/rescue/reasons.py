@@ -228,9 +228,12 @@ def _refuse_early(row: Mapping[str, Any], who: Who) -> ItemResult | None:
             f"`rescue --force {row['id']}` (for admins) acts"
         )
         return _item(row, "too_soon", reason, wait)
-    why = "no worker is reporting yet" if row["heard_in"] is None else (
-        "the other workers have only just begun to report"
-    )  # fmt: skip
+    why = "the other workers have only just begun to report"
+    if row["heard_in"] is None:
+        why = (
+            "no worker reports now (a new one only from its first job on), so "
+            f"{who.their} own may just be late"
+        )
     return _item(row, "too_soon", f"{why}, as after a database outage; {again}", wait)
 
 
