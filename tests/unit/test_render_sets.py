@@ -251,6 +251,8 @@ def test_running_jobs_of_a_cancel_are_counted_apart_before_and_after():
     )
     only = replace(both, count=1, running=1)
     assert lines(only)[0] == "1 job of webhook: 1 runs and would be asked to abort."
+    undo = "The outcome says how to undo this."
+    assert (undo in lines(both), undo in lines(only)) == (True, False)
     asked = SkipGroup("abort_requested", "it is running", 2, (4, 5))
     done = replace(
         BULK, verb="cancel", words=words, requested=5, done=5, skips=(),

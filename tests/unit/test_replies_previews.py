@@ -128,14 +128,15 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
     ("preview", "says"),
     [
         (CANCEL, ("Jobs that run now go on. Those that start before they are cancelled are asked "
-                  "to abort. A retry undoes this.")),
+                  "to abort. The outcome says how to undo this.")),
         (replace(CANCEL, words="cancel --all webhook --running", running=5),
          ("32 are waiting and will be cancelled; 5 are running and will be asked to abort. "
-         "A retry undoes this.")),
+         "The outcome says how to undo this.")),
         (replace(CANCEL, words="cancel 7 8", running=1, count=2),
          ("1 is waiting and will be cancelled; 1 is running and will be asked to abort. "
-         "A retry undoes this.")),
-        (DISCARD, "They become cancelled and are kept until the purge; a retry undoes this."),
+         "The outcome says how to undo this.")),
+        (DISCARD,
+         "They become cancelled and stay until the purge. The outcome says how to undo this."),
         (PURGE, "This cannot be undone."),
         (replace(RETRY, skips=(), words="retry --all --request 17", later=3),
          "3 of them keep their scheduled times; the others run now."),

@@ -120,6 +120,8 @@ def _what_then(preview: Preview) -> str:
     then = verb.then_one if preview.expected == 1 and verb.then_one else verb.then
     if preview.verb == "retry" and preview.warnings:
         then = ""  # they do not run now
+    if preview.running and preview.running >= preview.expected:
+        then = ""  # all are asked to abort, which has no undo
     if preview.verb != "cancel" or _asks_running(preview.words):
         return tell_times(preview) or then
     go_on = "Jobs that run now go on (--running asks them to abort)."
