@@ -166,6 +166,32 @@ async def test_while_a_worker_beats_nothing_is_removed_and_it_is_named(pool, con
     assert (await ask(pool, DropSchema())).dropped
 
 
+async def test_live_workers_of_which_nothing_shows_a_recorder_are_told_and_stop_nothing(
+    pool, conn, make_job
+):
+    fleet = Fleet(pool, conn, make_job)
+    ran = await fleet.start_worker(beats=False)  # without a beat, so it has no recorder
+    job = await make_job(status="succeeded")
+    await conn.execute("UPDATE procrastinate_jobs SET worker_id = %s WHERE id = %s", (ran, job))
+    dead = await fleet.start_worker(beats=False)
+    await conn.execute(
+        "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '31 seconds'"
+        " WHERE id = %s", (dead,)
+    )  # fmt: skip
+    assert (await ask(pool, PreviewDropSchema())).unknown_workers == 0
+    await fleet.start_worker(beats=False)
+    shown = await ask(pool, PreviewDropSchema())
+    assert (shown.unknown_workers, shown.in_use_by) == (1, ())
+    said = (
+        "1 live worker has run no job yet, so nothing shows whether it has our recorder. One that"
+        " was started with jobs_maint.register(app) has to be restarted with the new code, or its"
+        " next maintenance job fails."
+    )
+    assert said in render_text(shown, width=500)
+    done = await ask(pool, DropSchema())
+    assert (done.dropped, said in render_text(done, width=500)) == (True, True)
+
+
 async def test_while_a_bot_is_connected_nothing_is_removed(pool, database_url):
     async with (
         open_pool(database_url, application="jobs-chatbot"),

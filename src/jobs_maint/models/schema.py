@@ -74,6 +74,8 @@ class SchemaDropReport(Report):
     """Running jobs without a live worker; without our tables, nobody knows that."""
     rescue_in_seconds: float | None = None
     """Until `rescue IDS` acts on the last of them, as far as it needs no force."""
+    unknown_workers: int = 0
+    """Live workers that have run no job yet, so nothing shows whether they have our recorder."""
 
     @property
     def empty(self) -> bool:

@@ -72,6 +72,8 @@ def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
     )
     if report.stuck_jobs:
         page.line(_say_left(report), "bold yellow")
+    if report.unknown_workers:
+        page.line(_say_unknown(report.unknown_workers), "bold yellow")
     if report.in_use_by:
         page.line(f"Nothing can be removed yet: {safe_line(report.say_users())}", "bold yellow")
     if report.dependents:
@@ -102,6 +104,15 @@ def _say_left(report: SchemaDropReport) -> str:
     return (
         f"{say_stuck(report.stuck_jobs)}. Without our tables nobody knows that, and nobody puts "
         f"{them} back: see `jobs-maint stuck`, and run {first}."
+    )
+
+
+def _say_unknown(workers: int) -> str:
+    have, they = ("has", "it has") if workers == 1 else ("have", "they have")
+    return (
+        f"{count_noun(workers, 'live worker')} {have} run no job yet, so nothing shows whether "
+        f"{they} our recorder. One that was started with jobs_maint.register(app) has to be "
+        "restarted with the new code, or its next maintenance job fails."
     )
 
 

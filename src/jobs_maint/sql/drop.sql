@@ -80,6 +80,12 @@ SELECT host, pid, extract(epoch FROM now() - beat_at)::float8 AS seconds FROM jo
 WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)
 ORDER BY host, pid;
 
+-- name: count_unknown
+-- Live workers that have neither beaten nor run a job: a recorder shows from a worker's first job on.
+SELECT count(*) AS workers
+FROM procrastinate_workers w LEFT JOIN jobs_maint_workers m ON m.worker_id = w.id
+WHERE w.last_heartbeat > now() - interval '30 seconds' AND m.worker_id IS NULL AND NOT {{ran}};
+
 -- name: list_sessions (names)
 -- Bots that are connected to this database. A worker is known by its beats: behind a proxy such as
 -- PgBouncer a session keeps the name of whoever used it last.

@@ -113,7 +113,10 @@ async def _look(conn: Conn, home: str | None, settings: MaintSettings) -> Schema
         left = await fetch_one(conn, queries["count_jobs"], {"tasks": OUR_TASKS})
     stuck = await _list_stuck(conn, settings) if home is not None and tables else []
     users: list[str] = []
+    unknown = 0
     if any(table["name"] == "jobs_maint_workers" for table in tables):
+        if home is not None:
+            unknown = (await fetch_one(conn, queries["count_unknown"]))["workers"]
         beating = await fetch_all(conn, queries["list_beating"])
         users += [
             f"{A_WORKER} (process {row['pid']} on {row['host']}, last beat "
@@ -135,6 +138,7 @@ async def _look(conn: Conn, home: str | None, settings: MaintSettings) -> Schema
         elsewhere=elsewhere,
         stuck_jobs=len(stuck),
         rescue_in_seconds=max((wait for wait in stuck if wait is not None), default=None),
+        unknown_workers=unknown,
     )
 
 
