@@ -34,7 +34,7 @@ from jobs_maint.actions import (
     WatchIncidents,
 )
 from jobs_maint.audit import Run
-from jobs_maint.errors import NotPermitted
+from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.perform import perform
 from jobs_maint.redaction import HIDDEN
 from jobs_maint.render import render_text
@@ -116,6 +116,38 @@ async def test_a_filter_out_of_reach_is_refused_whether_or_not_there_are_such_qu
             told.append(str(refused.value))
         assert told[0].replace("webhook", "nothing") == told[1]
         assert told[1].endswith("your grant reaches email*.")
+
+
+async def test_a_slip_is_answered_alike_whether_or_not_such_a_queue_is_out_of_reach(pool, make_job):
+    """By the spelling and the asker's own queues alone, as it is answered for anybody."""
+    await make_job(queue="email1", status="failed", error="refused")
+    for name, meant in (
+        ("EMAIL1", "'email1'"),
+        ("emial1", "'email1'"),
+        ("Email2", "'email1'"),
+        ("E-138c", "'failed --group E-138c'"),
+        ("I-3", "'incidents I-3'"),
+        ("2h", "'failed --since 2h'"),
+        ("31", "'status 31'"),
+    ):
+        told = []
+        for _ in range(2):
+            with pytest.raises(InvalidRequest) as slip:
+                await ask(pool, ListFailed(name), EMAIL_VIEWER)
+            told.append(str(slip.value))
+            await make_job(queue=name, status="failed", error="refused")
+        assert told[0] == told[1]
+        assert told[0].startswith(f"You reach no queue '{name}'")
+        assert told[0].endswith(f"did you mean {meant}?")
+    retry = PreviewBulk(BulkVerb.RETRY, JobFilter(queue="E-138c", statuses=("failed",)))
+    with pytest.raises(InvalidRequest, match=r"did you mean 'retry --all --group E-138c'\?"):
+        await ask(pool, retry, EMAIL_ADMIN)
+    # What is near to a queue of others only is no slip of hers.
+    for name in ("webhook", "webhok", "nothing"):
+        await make_job(queue="webhook", status="failed", error="refused")
+        for action in (ListFailed(name), ShowStats(name)):
+            with pytest.raises(NotPermitted, match=f"not see or change the queue '{name}'"):
+                await ask(pool, action, EMAIL_VIEWER)
 
 
 async def test_a_filter_in_reach_in_part_is_answered_for_that_part_and_is_not_green(pool, make_job):

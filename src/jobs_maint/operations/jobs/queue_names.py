@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from jobs_maint.actions import QueueScope, escape_glob, find_named, plain_name, quote_word
+from jobs_maint.actions import GetJob, QueueScope, escape_glob, find_named, plain_name, quote_word
 from jobs_maint.actions.base import EVERY_QUEUE
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import parse_window, respell_duration
@@ -18,6 +19,7 @@ __all__ = ["limit_reach", "require_globs", "require_queue"]
 
 _MOST_NAMED = 5
 _QUOTES = ("'", '"')
+_JOB_ID = re.compile(r"[1-9][0-9]{0,17}")
 
 
 async def require_queue(
@@ -32,49 +34,51 @@ async def require_queue(
 ) -> None:
     """Raise when the actor's grants do not reach the queue, or no job of it is known.
 
-    A queue whose jobs are all gone is known by the failures that are recorded or remembered.
+    A queue whose jobs are all gone is known by the failures that are recorded or remembered. What
+    looks like a slip is answered as one out of reach, too: by its spelling and the queues in reach
+    alone, so that the answer does not tell which others exist.
 
     `as_glob`: names are suggested as the command reads them, where it takes globs. `by_group`: the
     request for a group of errors instead, where it takes one; `by_span`: for a span of time.
     `by_glob`: the word whose `--queues` takes a glob, where this one takes none.
     """
-    if not scope.covers(queue):
-        raise _refuse([queue], scope)
     names = [
         row["queue_name"] for row in await fetch_all(conn, load_queries("stats")["list_queues"])
     ]
-    if queue in names:
+    is_covered = scope.covers(queue)
+    if is_covered and queue in names:
         return
     remembered = await _list_remembered(conn)
-    if queue in remembered:
+    if is_covered and queue in remembered:
         return
     visible = [name for name in names if scope.covers(name)]
-    known = [*visible, *(name for name in remembered if scope.covers(name))]
+    known = [*visible, *filter(scope.covers, remembered)]
+    none = f"{'There is' if is_covered else 'You reach'} no queue {in_quotes(queue)}"
     is_glob = not as_glob and plain_name(queue) is None
-    if near := [] if is_glob else find_nearest(queue, known):
+    if near := [] if is_glob else _find_near(queue, known):
         typed = [_typed(name, as_glob=as_glob) for name in near]
         meant = ask_meant(name if name.startswith(_QUOTES) else f"'{name}'" for name in typed)
-        raise InvalidRequest(f"There is no queue {in_quotes(queue)}{meant}")
+        raise InvalidRequest(f"{none}{meant}")
     if (named := find_named(queue)) is not None:
         line = by_group(named.group) if by_group is not None and named.group else named.line
-        raise InvalidRequest(
-            f"There is no queue {in_quotes(queue)}: that is the name of {named.what}; did you mean "
-            f"'{line}'?",
-            suggestion=line,
-        )
+        meant = f": that is the name of {named.what}; did you mean '{line}'?"
+        raise InvalidRequest(f"{none}{meant}", suggestion=line)
+    other: str | None = None
     if by_span is not None and (span := _find_span(queue)) is not None:
-        line = by_span(span)
-        raise InvalidRequest(
-            f"There is no queue {in_quotes(queue)}; did you mean '{line}'?", suggestion=line
-        )
+        other = by_span(span)
+    elif _JOB_ID.fullmatch(queue):
+        other = GetJob(int(queue)).words()
+    if other is not None:
+        raise InvalidRequest(f"{none}; did you mean '{other}'?", suggestion=other)
+    if not is_covered:
+        raise _refuse([queue], scope)
     if is_glob and by_glob is not None:
         raise InvalidRequest(
-            f"There is no queue {in_quotes(queue)}; a glob goes with --queues: "
-            f"{by_glob} --queues {quote_word(queue)}"
+            f"{none}; a glob goes with --queues: {by_glob} --queues {quote_word(queue)}"
         )
     name = "; a queue is named in full here, not by a glob" * is_glob
     hint = _list_queues(visible, scope, as_glob=as_glob)
-    raise InvalidRequest(f"There is no queue {in_quotes(queue)}{name}; {hint}.")
+    raise InvalidRequest(f"{none}{name}; {hint}.")
 
 
 async def require_globs(conn: Conn, scope: QueueScope, *filters: Sequence[str] | None) -> None:
@@ -105,6 +109,12 @@ def _list_queues(visible: Sequence[str], scope: QueueScope, *, as_glob: bool) ->
         return f"no queue {'that you reach ' * bool(scope.globs)}has a job now"
     typed = [_typed(name, as_glob=as_glob) for name in visible[:20]]
     return f"queues with jobs: {', '.join(typed)}{' …' if len(visible) > 20 else ''}"
+
+
+def _find_near(queue: str, known: Sequence[str]) -> list[str]:
+    """Those that are nearest, whatever their case."""
+    near = find_nearest(queue.casefold(), map(str.casefold, known))
+    return sorted({name for name in known if name.casefold() in near})
 
 
 def _find_span(text: str) -> timedelta | None:
