@@ -184,6 +184,13 @@ def test_stop_leads_to_the_button_as_the_number_may_be_of_a_request_or_of_a_job(
 
 
 @pytest.mark.parametrize("surface", SURFACES)
+def test_undo_leads_to_the_retry_of_a_request(surface):
+    says = refused("undo", surface)
+    assert re.search("`retry --request N` undoes .*`audit` lists them", says)
+    assert "for a queue" not in says
+
+
+@pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize(
     ("text", "says", "meant"),
     [
@@ -301,6 +308,7 @@ def test_an_option_without_its_dashes_leads_to_the_line_that_is_read(text, meant
         ("failed web --since 1hour --limit 5", "failed web --since 1h --limit 5"),
         ("retry --all --since 2 days --until 90 mins", "retry --all --since 2d --until 90m"),
         ("purge --older-than 30days", "purge --older-than 30d"),
+        ("failed web --since 24", "failed web --since 24h"),
         ("mute E-4f2a --for 1 day", "mute E-4f2a --for 1d"),
     ],
 )

@@ -69,6 +69,7 @@ _BEFORE_SPAN = {"for", "in", "last", "past", "since", "within"}
 _BULLET = re.compile(r"[^\w?]+")
 _NOUNS = {"job", "jobs", "id", "ids", "and"}
 _ID = re.compile(r"#?[0-9]+")
+_BARE = re.compile(r"[1-9][0-9]{0,2}")
 _IDS = re.compile(r"#?[0-9]+(?:,#?[0-9]+)*,?")
 _ENDING = re.compile(r"(?:ies|ied|ying|ing|ure|ed|es|[sey])$")
 """`fails`, `failing` and `failed` are alike without it."""
@@ -86,6 +87,10 @@ def explain(full: str, surface: Surface) -> str:
     """What to do instead of a word that no command stands for; empty where nothing is known."""
     if full == "version" and surface == "shell":
         return "`jobs-maint --version` tells it"
+    if full == "undo":
+        return (
+            "`retry --request N` undoes the cancel or discard of that request; `audit` lists them"
+        )
     return f"{_STOP[surface]}; `cancel ID` stops a job" if full == "stop" else ""
 
 
@@ -227,7 +232,10 @@ def _respell_span(command: click.Command, rest: Sequence[str]) -> list[str] | No
             continue
         after = [*([value] if equals else []), *rest[i + 1 :]]
         for many in (2, 1):
-            if meant := respell_duration(" ".join(after[:many])):
+            meant = respell_duration(" ".join(after[:many]))
+            if many == 1 and name == "--since" and after and _BARE.fullmatch(after[0]):
+                meant = f"{after[0]}h"
+            if meant:
                 return [*rest[:i], name, meant, *after[many:]]
     return None
 
