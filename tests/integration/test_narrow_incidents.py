@@ -10,6 +10,7 @@ from tests.integration.test_incidents import see
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 
+from chatbot.messages.incident import render_incident
 from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
@@ -109,6 +110,35 @@ async def test_of_an_incident_only_what_is_of_the_own_queues_is_shown(pool, conn
         await see(pool, GROUPS)
     report, told = await show(pool, EVA)
     assert (report.open, report.hidden_incidents) == ((), 1)
+
+
+async def test_a_job_out_of_reach_that_holds_a_lock_has_no_number_and_no_button(
+    pool, conn, make_job
+):
+    fleet = Fleet(pool, conn, make_job)
+    worker = await fleet.start_worker()
+    holder = await make_job(queue="ledger", status="doing", worker_id=worker, lock="a")
+    await fleet.beat(worker, holder)
+    await make_job(queue="web", lock="a", deferred_ago=minutes(31))
+    for _ in range(2):
+        await see(pool)
+    report, told = await show(pool, EVA)
+    [one] = report.open
+    assert (one.facts["holder"], one.facts["holder_queue"], "ledger" in told) == (None, None, False)
+    assert f"of job {holder}" not in told
+    assert f"status {holder}" not in told
+    message = render_incident(one, report.as_of)
+    hidden = "a lock held by a job in a queue that your role does not reach"
+    assert hidden in message.text
+    assert f"Job {holder}" not in str(message.blocks)
+    assert f"Show job {holder}" not in str(message.blocks)
+    # Who may see it, and the channel, are shown it.
+    report, told = await show(pool, ANA)
+    assert f"status {holder}" in told
+    message = render_incident(report.open[0], report.as_of)
+    assert f"Show job {holder}" in str(message.blocks)
+    ledger = Actor("slack", "U0LEO", "leo", "C1", (Grant(Role.VIEWER, ("web", "ledger")),))
+    assert f"of job {holder}" in (await show(pool, ledger))[1]
 
 
 async def test_jobs_that_wait_or_are_stuck_are_counted_in_the_own_queues(pool, conn, make_job):

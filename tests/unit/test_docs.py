@@ -227,7 +227,7 @@ FACTS = {
     "jobs", "job_ids", "cron", "tick", "succeeded_at", "until", "error", "worker_id", "queue",
     "purge", "rescue", "muted_above", "muted_as", "by_queue", "lock", "holder", "failures",
     "at_least", "has_worker", "last_at", "left", "missed", "cause", "own", "standing",
-    "by_workers", "heard_at", "worst_at_least", "of_task", "groups", "more_tasks",
+    "by_workers", "heard_at", "worst_at_least", "of_task", "groups", "more_tasks", "holder_queue",
     *(field.name for field in fields(models.settled.Standing)),
 }  # fmt: skip
 """What `facts` of an incident hold."""

@@ -45,6 +45,8 @@ def list_looks(incident: Incident) -> list[Button]:
     match incident.kind:
         case IncidentKind.QUEUE_BEHIND if facts.get("holder"):
             return [_show_job(facts["holder"])]
+        case IncidentKind.QUEUE_BEHIND if facts.get("lock"):
+            return [_show_queue(queue)]
         case IncidentKind.NO_WORKER | IncidentKind.QUEUE_BEHIND:
             return [_show_queue(queue if incident.subject else None), workers]
         case IncidentKind.FAILURES_HIGH:

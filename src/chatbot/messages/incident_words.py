@@ -119,7 +119,7 @@ def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
     if isinstance(what, Incident) and what.kind is IncidentKind.MAINTENANCE_OVERDUE:
         advice = _FAILED if what.facts.get("job_id") else kind.advice
         kind = replace(kind, advice=f"{_URGENCY.get(what.subject, '')} {advice}".strip())
-    if isinstance(what, Incident) and what.facts.get("holder"):
+    if isinstance(what, Incident) and what.facts.get("lock"):
         kind = replace(kind, advice=_say_lock(what.facts))
     elif isinstance(what, Incident) and what.facts.get("has_worker") is False:
         kind = replace(kind, advice=_NOBODY)
@@ -136,10 +136,11 @@ def say_advice(incident: Incident) -> str:
 def _say_lock(facts: Mapping[str, Any]) -> str:
     """Braces of the lock's name are no fields."""
     lock = cut(safe_word(str(facts["lock"])), 80).replace("{", "{{").replace("}", "}}")
-    job = facts["holder"]
-    return (
-        f"Job {job} runs and holds the lock {lock}. See whether it hangs; more workers do not help."
-    )
+    job, see = facts.get("holder"), "See whether it hangs"
+    who = f"Job {job}"
+    if job is None:
+        who, see = "A job that your role does not reach", "It may hang"
+    return f"{who} runs and holds the lock {lock}. {see}; more workers do not help."
 
 
 def say_end(what: Incident | Condition | HistoryEntry, why: Why) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from jobs_maint.durations import format_age, is_near
 from jobs_maint.models import (
@@ -164,7 +165,7 @@ def is_old(one: Incident, until: datetime) -> bool:
 
 def say_within(what: Incident | Condition) -> str:
     """Within a sentence, short; names of queues, tasks and errors stay as they are typed."""
-    if what.kind is IncidentKind.QUEUE_BEHIND and not what.facts.get("holder"):
+    if what.kind is IncidentKind.QUEUE_BEHIND and not what.facts.get("lock"):
         return f"{_name(what)} is {format_age(what.value)} behind"
     said = say_condition(what)
     is_ours = said.startswith(("No worker ", "The ", "Errors of ", "At least "))
@@ -299,6 +300,16 @@ def _say_group(what: Incident | Condition) -> str:
     return f"{_name_group(what)} {news}: {say_failures(what, what.value)} in the last hour"
 
 
+def _say_why_behind(facts: Mapping[str, Any]) -> str:
+    if facts.get("lock"):
+        job = facts.get("holder")
+        hidden = "held by a job in a queue that your role does not reach"
+        return f": its oldest job waits for a lock {f'of job {job}' if job else hidden}"
+    waiting = int(facts.get("waiting", 0))
+    verb = "waits" if waiting == 1 else "wait"
+    return f"; {_count_waiting(waiting)} {verb}" if waiting else ""
+
+
 def say_condition(what: Incident | Condition) -> str:
     """One sentence without its full stop, on one line; markup in the team's names is left."""
     facts, subject, kind = what.facts, _name(what), what.kind
@@ -307,11 +318,7 @@ def say_condition(what: Incident | Condition) -> str:
         waiting = int(facts.get("waiting", 0))
         return f"{none}; {_count_waiting(waiting)} {'waits' if waiting == 1 else 'wait'}"
     if kind is IncidentKind.QUEUE_BEHIND:
-        holder = facts.get("holder")
-        waiting = int(facts.get("waiting", 0))
-        some = f"; {_count_waiting(waiting)} {'waits' if waiting == 1 else 'wait'}"
-        why = f": its oldest job waits for a lock of job {holder}" if holder else some
-        return f"{subject} is {format_age(what.value)} behind{why if holder or waiting else ''}"
+        return f"{subject} is {format_age(what.value)} behind{_say_why_behind(facts)}"
     if kind is IncidentKind.FAILURES_HIGH:
         usual = round(float(facts.get("usual", 0.0)))
         failed = say_failures(what, what.value)

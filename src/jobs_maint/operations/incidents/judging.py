@@ -119,7 +119,9 @@ def _tell_own(one: Ready, measured: Measured) -> dict[str, Any]:
 
 
 def _tell_lock(one: Ready) -> dict[str, Any]:
-    return {"lock": one.lock, "holder": one.holder} if one.holder else {}
+    if not one.holder:
+        return {}
+    return {"lock": one.lock, "holder": one.holder, "holder_queue": one.holder_queue}
 
 
 def _judge_failures(measured: Measured, limits: Limits) -> Iterator[Condition]:

@@ -139,7 +139,12 @@ async def look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance:
         params = {"queues": late, "ready": MOST_WAITING, "ahead": 0}
         rows = await fetch_all(conn, load_queries("stats")["count_waiting"], params)
         waiting = {row["queue_name"]: min(row["ready"], MOST_WAITING) for row in rows}
-    return {"fleet": fleet, "ready": tuple(ready.values()), "waiting": waiting}
+    held = await look_for_fates(conn, {one.holder for one in ready.values() if one.holder})
+    told = (
+        replace(one, holder_queue=held[one.holder].queue) if one.holder in held else one
+        for one in ready.values()
+    )
+    return {"fleet": fleet, "ready": tuple(told), "waiting": waiting}
 
 
 async def look_for_fates(conn: Conn, ids: Collection[int]) -> dict[int, m.Fate]:

@@ -60,7 +60,7 @@ class Fleet:
 class Ready:
     """The oldest ready job of a queue, and the oldest that waits for the lock of a running job.
 
-    `holder`: that job.
+    `holder`: that job, of the queue `holder_queue` where that is known.
     """
 
     queue: str
@@ -69,6 +69,7 @@ class Ready:
     task: str
     lock: str | None = None
     holder: int | None = None
+    holder_queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

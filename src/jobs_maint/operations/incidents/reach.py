@@ -153,6 +153,9 @@ def _cut_facts(one: Incident | Condition, scope: QueueScope) -> Mapping[str, Any
     all_facts = one.facts
     if not all(map(scope.covers, all_facts.get("of_task", {}).get("queues", ()))):
         all_facts = {name: fact for name, fact in all_facts.items() if name != "of_task"}
+    queue = all_facts.get("holder_queue")
+    if all_facts.get("holder") and not (queue is not None and scope.covers(queue)):
+        all_facts = {**all_facts, "holder": None, "holder_queue": None}
     all_queues: Mapping[str, Mapping[str, Any]] | None = all_facts.get("by_queue")
     if all_queues is None:
         return all_facts
