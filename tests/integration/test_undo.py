@@ -144,8 +144,16 @@ async def test_the_number_of_a_request_that_changed_no_job_says_what_it_was(pool
         await preview(pool, request=look)
     assert it.value.suggestion == f"retry --request {done.audit_id}"
     narrow = Actor("slack", "U0BO", "bo", "C0", (Grant(Role.OPERATOR, ("other",)),))
-    with pytest.raises(InvalidRequest, match="preview of 'cancel', by ana"):
-        await preview(pool, request=look, actor=narrow)
+    for request in (look, look + 1_000):
+        with pytest.raises(InvalidRequest) as told:
+            await preview(pool, request=request, actor=narrow)
+        none = f"Request {request} changed no job in the queues that you reach."
+        assert str(told.value) == none
+    await make_job(status="failed", queue="other")
+    await preview(pool, queue="other", actor=narrow)
+    own = await last_request(conn)
+    with pytest.raises(InvalidRequest, match=f"{own} was only a preview of 'retry --all other'"):
+        await preview(pool, request=own, actor=narrow)
     await ask(pool, DiscardJobs((job,)))
     nothing = await last_request(conn)
     with pytest.raises(InvalidRequest, match=rf"^Request {nothing} was 'discard {job}'.*no job"):

@@ -51,7 +51,7 @@ async def freeze_set(
     """
     undo = None
     if wanted.request is not None:
-        undo = await find_undo(conn, wanted.request, scope)
+        undo = await find_undo(conn, wanted.request, scope, actor)
         wanted = replace(wanted, job_ids=tuple(undo.open_ids))
     selected = await select(conn, verb, wanted, group, rules, scope)
     rows, records, until = selected.rows, selected.records, selected.until

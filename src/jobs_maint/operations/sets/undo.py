@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs_maint.actions import QueueScope, describe_actor
+from jobs_maint.actions import Actor, QueueScope, describe_actor
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.durations import format_time
 from jobs_maint.errors import InvalidRequest
@@ -65,13 +65,13 @@ class Undo:
         return [*told, *rest.items()]
 
 
-async def find_undo(conn: Conn, request: int, scope: QueueScope) -> Undo:
+async def find_undo(conn: Conn, request: int, scope: QueueScope, actor: Actor) -> Undo:
     """Raises InvalidRequest where there is no such request, or it changed no job."""
     queries = load_queries("bulk")
     rows = await fetch_all(conn, queries["list_request_jobs"], {"request": request})
     if not rows:
         found = await fetch_all(conn, queries["find_request"], {"request": request})
-        raise _refuse(request, found[0] if found else None, scope)
+        raise _refuse(request, found[0] if found else None, scope, actor)
     return Undo(
         request,
         [row["id"] for row in rows],
@@ -80,13 +80,18 @@ async def find_undo(conn: Conn, request: int, scope: QueueScope) -> Undo:
     )
 
 
-def _refuse(request: int, row: Mapping[str, Any] | None, scope: QueueScope) -> InvalidRequest:
-    """The words of a request only to whom no queue is hidden."""
+def _refuse(
+    request: int, row: Mapping[str, Any] | None, scope: QueueScope, actor: Actor
+) -> InvalidRequest:
+    """What others asked for only to whom no queue is hidden."""
+    own = row is not None and (row["actor_kind"], row["actor_id"]) == (actor.kind, actor.id)
+    if scope.globs is not None and not own:
+        return InvalidRequest(f"Request {request} changed no job in the queues that you reach.")
     if row is None:
         return InvalidRequest(
             f"There is no request {request} in the audit; `audit` lists them.", leads_to="audit"
         )
-    words = in_quotes(row["action"] if scope.globs is None else row["word"])
+    words = in_quotes(row["action"])
     if row["outcome"] != "previewed":
         so_far = " so far" if row["outcome"] == "started" else ""
         return InvalidRequest(
