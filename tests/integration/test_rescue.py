@@ -116,6 +116,19 @@ async def test_a_worker_that_missed_a_beat_is_silent_before_it_is_gone(fleet, ma
     assert found == [(0, 0, False), (1, 0, True), (0, 1, False)]
 
 
+@pytest.mark.parametrize(("since_beat", "was_its_own"), [(minutes(0.1), True), (minutes(6), False)])
+async def test_a_job_that_a_worker_took_after_its_last_beat_and_left_behind_counts_as_its_own(
+    fleet, make_job, since_beat, was_its_own
+):
+    """As after a crash of the database. A start long after that beat may be another worker's."""
+    worker = await fleet.start_worker()
+    await fleet.pass_time(since_beat)
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.end(worker, job)
+    await fleet.notice()
+    assert outcomes(await fleet.tick()) == ({job: "put_back"} if was_its_own else {})
+
+
 async def test_a_job_named_by_a_fresh_beat_is_never_stuck_however_long_it_runs(fleet, make_job):
     worker = await fleet.start_worker()
     job = await make_job(status="doing", worker_id=worker, deferred_ago=hours(50))

@@ -42,6 +42,13 @@ class Fleet:
             },
         )  # fmt: skip
 
+    async def end(self, worker_id: int, *left: int) -> None:
+        """It says goodbye, with jobs whose end it may not have stored; its row is pruned."""
+        await self.conn.execute("DELETE FROM procrastinate_workers WHERE id = %s", (worker_id,))
+        await self.conn.execute(
+            load_queries("beat")["say_goodbye"], {"worker_id": worker_id, "left": list(left)}
+        )
+
     async def heartbeat(self, worker_id: int) -> None:
         await self.conn.execute("SELECT procrastinate_update_heartbeat_v1(%s)", (worker_id,))
 

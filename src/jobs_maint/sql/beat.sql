@@ -71,7 +71,9 @@ WHERE worker_id = %(worker_id)s AND jsonb_typeof(settings) = 'object';
 
 -- name: say_goodbye (worker_id, left)
 -- A worker that ended. One that leaves a running job behind, whose end it could not store, keeps its
--- row: it shows who had the job, and that no beat is to come. Its last beats may not name the job.
+-- row: it shows who had the job, and that no beat is to come. Its last beats may not name the job, nor
+-- be from after its start: a start within three beats of the last one was its own, a later one may be
+-- another worker's.
 WITH behind AS (
     SELECT j.id FROM procrastinate_jobs j
     JOIN jobs_maint_workers m ON m.worker_id = %(worker_id)s
@@ -82,5 +84,9 @@ WITH behind AS (
     DELETE FROM jobs_maint_workers
     WHERE worker_id = %(worker_id)s AND NOT EXISTS (SELECT 1 FROM behind)
 )
-UPDATE jobs_maint_workers SET job_ids = ARRAY(SELECT id FROM behind)
+UPDATE jobs_maint_workers m
+SET job_ids = ARRAY(SELECT id FROM behind),
+    beat_at = greatest(beat_at, (
+        SELECT max(e.at) FROM procrastinate_events e JOIN behind ON behind.id = e.job_id
+        WHERE e.type = 'started' AND e.at < m.beat_at + make_interval(secs => 3 * m.beat_seconds)))
 WHERE worker_id = %(worker_id)s AND EXISTS (SELECT 1 FROM behind);
