@@ -407,6 +407,7 @@ async def test_the_index_that_is_proposed_serves_the_end_of_a_worker(conn, make_
 KEEPING = (
     "REFERENCES procrastinate_jobs",
     "REFERENCES procrastinate_jobs ON DELETE RESTRICT",
+    "REFERENCES procrastinate_jobs DEFERRABLE",
     "REFERENCES procrastinate_jobs DEFERRABLE INITIALLY DEFERRED",
     "NOT NULL REFERENCES procrastinate_jobs ON DELETE SET NULL",
     "DEFAULT 7 REFERENCES procrastinate_jobs ON DELETE SET DEFAULT",
@@ -419,11 +420,14 @@ async def test_a_key_that_keeps_jobs_is_found_before_the_purge_and_its_fix_lets_
 ):
     job_id = await make_job(status="succeeded", finished_ago=days(40))
     await conn.execute(f'CREATE TABLE "Bills" ("jobId" bigint {key})')
+    may_wait = "SELECT condeferrable, condeferred FROM pg_constraint WHERE conname LIKE 'Bills%'"
+    before = await (await conn.execute(may_wait)).fetchall()
     finding = (await look(pool))["foreign_keys"]
     assert finding.level == "warning"
     assert 'public."Bills"' in finding.sentence
     await conn.execute('INSERT INTO "Bills" VALUES (%s)', (job_id,))
     await conn.execute(finding.fix.split(" Or ")[0])
+    assert await (await conn.execute(may_wait)).fetchall() == before
     assert await level(pool, "foreign_keys") == "ok"
     report = await perform(pool, ANA, PurgeFinished(), settings=SETTINGS)
     assert (report.total, report.refused) == (1, ())

@@ -248,6 +248,7 @@ WITH RECURSIVE gone (relid) AS (
         ON c.confrelid = gone.relid AND c.contype = 'f' AND c.confdeltype = 'c'
 ), keys AS (
     SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.conkey, c.confkey, c.confdeltype,
+           c.condeferrable, c.condeferred,
            quote_ident(n.nspname) || '.' || quote_ident(t.relname) AS table_name,
            EXISTS (SELECT 1 FROM pg_attribute a
                    WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) AND a.attnotnull)
@@ -266,6 +267,8 @@ WITH RECURSIVE gone (relid) AS (
       AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
 )
 SELECT k.table_name, quote_ident(k.conname) AS key, k.slow, k.required,
+       concat(CASE WHEN k.condeferrable THEN ' DEFERRABLE' END,
+              CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' END) AS deferred,
        CASE k.confdeltype WHEN 'n' THEN k.required WHEN 'd' THEN k.required OR k.defaulted
                           ELSE k.confdeltype IN ('a', 'r') END AS blocks,
        k.confrelid = to_regclass('procrastinate_jobs') AS direct,

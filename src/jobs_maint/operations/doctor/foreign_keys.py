@@ -44,5 +44,5 @@ def _allow(key: dict[str, Any]) -> str:
     return (
         f"ALTER TABLE {key['table_name']} DROP CONSTRAINT {key['key']}, ADD CONSTRAINT "
         f"{key['key']} FOREIGN KEY ({key['columns']}) REFERENCES {key['target']} "
-        f"({key['target_columns']}) ON DELETE {then};"
+        f"({key['target_columns']}) ON DELETE {then}{key['deferred']};"
     )
