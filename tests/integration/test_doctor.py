@@ -32,8 +32,8 @@ from jobs_maint.actions import (
     RunDoctor,
     ShowStats,
 )
-from jobs_maint.database import describe_database, open_pool
-from jobs_maint.errors import NotPermitted
+from jobs_maint.database import describe_database, mapped_errors, open_pool
+from jobs_maint.errors import DatabaseUnavailable, NotPermitted
 from jobs_maint.operations.doctor import database as doctor_database
 from jobs_maint.operations.doctor import examine as doctor
 from jobs_maint.operations.doctor import waiting
@@ -268,14 +268,13 @@ async def test_a_locked_table_does_not_hold_it_up(pool, conn, database_url, monk
     assert found["schema"].level == "ok"
 
 
-async def test_a_database_that_went_away_is_a_warning_in_every_check(server):
+async def test_where_no_check_can_run_it_fails_as_other_words_do(server):
     name = server.create("ours_template")
     async with open_pool(server.url(name)) as pool:
         server.drop(name)
-        report = await examine(pool, HERE, patience=timedelta(seconds=0.3))
-    assert {finding.level for finding in report.findings} == {"warning"}
-    assert len(report.findings) == len(CHECKS)
-    assert "no connection to the jobs database" in report.findings[0].sentence
+        no_connection = pytest.raises(DatabaseUnavailable, match="No connection to the jobs")
+        with no_connection, mapped_errors():
+            await examine(pool, HERE, patience=timedelta(seconds=0.3))
 
 
 async def test_it_changes_nothing_and_is_not_audited(pool, conn):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -30,7 +30,9 @@ from jobs_maint.actions import (
     RunDoctor,
     ShowStats,
 )
-from jobs_maint.database import open_pool
+from jobs_maint.database import mapped_errors, open_pool
+from jobs_maint.errors import DatabaseUnavailable
+from jobs_maint.operations.doctor.examine import Situation, examine
 from jobs_maint.operations.schema import applying
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
@@ -227,3 +229,16 @@ async def test_a_build_that_waits_behind_the_proxy_is_ended_and_says_for_whom(se
                 await holder.rollback()
                 again = await applying.apply_schema(pool)
     assert again.applied == ("jobs_maint_purgeable_idx",)
+
+
+async def test_the_doctor_fails_where_others_hold_all_sessions_of_the_proxy(proxy, database_url):
+    """Each check connects, and gets no answer."""
+    url = behind(proxy, database_url)
+    situation = Situation(MaintSettings(), lambda: datetime.now(UTC), "3.10.0")
+    async with (
+        open_pool(url) as pool,
+        await psycopg.AsyncConnection.connect(url, prepare_threshold=None) as holder,
+    ):
+        await holder.execute("SELECT 1")
+        with pytest.raises(DatabaseUnavailable), mapped_errors():
+            await examine(pool, situation, patience=timedelta(seconds=0.1))

@@ -122,10 +122,12 @@ async def examine(
 
     A check that cannot run (no tables, no privilege, more than `patience` for a statement or for a
     connection) is a warning with the reason, and the others still run. Works without any table.
+    Raises what the first check met if none could run.
     """
     as_of, missing, told = await _find_missing_tables(pool, situation, patience)
     situation = replace(situation, told=told)
     findings = []
+    failed: list[Exception] = []
     unreachable: psycopg_pool.PoolTimeout | None = None
     for check in CHECKS:
         if check.needs is not None and check.needs in missing:
@@ -144,7 +146,10 @@ async def examine(
             if isinstance(exc, psycopg_pool.PoolTimeout) and unreachable is None:
                 await note_why_not_connected(exc, *await ask_params(pool))
                 unreachable = exc
+            failed.append(exc)
             findings.append(_not_checked(check, exc, patience))
+    if len(failed) == len(CHECKS):
+        raise failed[0]
     titles = {check.name: check.title for check in CHECKS}
     if findings[0].level == "error":  # the disk is full
         findings[1:] = [_after_the_disk(finding) for finding in findings[1:]]
