@@ -124,6 +124,8 @@ def find_loss(line, columns, row):
         if not (column.may_shrink and same and line[same : same + 1] == "…"):
             return cell
         line = line[same + 1 :]
+        kept = [n for n in range(len(line) + 1) if not column.is_text and cell.endswith(line[:n])]
+        line = line[max(kept, default=0) :]
     return line
 
 

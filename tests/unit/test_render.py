@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.cells import cell_len
 
 from jobs_maint.actions import Actor
 from jobs_maint.grammar import build_help
@@ -21,8 +22,10 @@ from jobs_maint.models import (
     MaintenanceDefer,
     MaintenanceRun,
     OwnJobs,
+    Preview,
     QueueStats,
     SchemaReport,
+    SetGroup,
     StatsReport,
     WorkerCounts,
 )
@@ -39,6 +42,7 @@ from jobs_maint.render import (
     sort_queues,
 )
 from jobs_maint.render.page import Column, Page, clock
+from jobs_maint.render.safe import cut_names
 
 NOW = datetime(2026, 3, 12, 3, 14, 22, tzinfo=UTC)
 EVIL = "a\x1b[2J\x1b]0;owned\x07\nb\r\tc\u202egnp.exe\u2066\x9b31m\ud800\0"
@@ -243,6 +247,53 @@ def test_a_narrow_table_says_what_it_leaves_out():
     text = render_text(STATS, width=60)
     assert "Too narrow for: Scheduled, Done 24h. --json has them." in text
     assert "Too narrow" not in render_text(STATS, width=80)
+
+
+QUEUES = ["notifications-email-bulk", "notifications-email-transactional", "a-notifications-email",
+          "notifications-email-transactional-eu", "notifications-sms-transactional"]  # fmt: skip
+TASKS = ["shop.tasks.sync_a.pull", "shop.tasks.sync_b.pull", "shop.tasks.sync_all_customers_from_crm",
+         "shop.tasks.sync_all_customers_from_erp", "shop.tasks.sync_all_customers_to_crm"]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("command", ["stats", "failed", "preview"])
+def test_different_names_never_look_alike(command, width):
+    pairs = list(zip(QUEUES, TASKS, strict=True))
+    result = {
+        "stats": stats(*(QueueStats(queue, ready=1) for queue in QUEUES)),
+        "failed": failed_report(
+            *(failed_job(i, queue=queue, task=task) for i, (queue, task) in enumerate(pairs)),
+        ),
+        "preview": Preview(
+            "retry", "retry --all", "key", 5, 0, tuple(SetGroup(*one, 1) for one in pairs), (), NOW
+        ),
+    }[command]
+    for table in render_text(result, width=width).split("\n\n"):
+        cut = re.findall(r"\S*…\S*", table)
+        assert len(set(cut)) == len(cut), table
+
+
+@pytest.mark.parametrize("cells", range(4, 60))
+def test_names_keep_what_tells_them_apart_at_any_width(cells):
+    names = [*QUEUES, *TASKS, "日本語のキュー1日本語", "日本語のキュー2日本語", "a…b", "ok"]
+    shown = cut_names([*names, *names], cells)
+    assert len(set(shown)) == len(names)
+    assert max(cell_len(line) for name in shown for line in name.split("\n")) <= cells
+
+
+def test_a_name_is_cut_in_its_middle_and_folded_where_two_would_look_alike():
+    page = Page(20, styled=False)
+    names = ["email-bulk-of-the-shop", "email-transactional", "ok"]
+    page.table([Column("N", ["1", "2", "3"]), Column("Name", names, may_shrink=True)])
+    assert page.text().split("\n") == [
+        "N  Name", "1  email-bu…the-shop", "2  email-tr…actional", "3  ok"
+    ]  # fmt: skip
+    page = Page(20, styled=False)
+    names = ["email-bulk-of-the-eu-shop", "email-bulk-of-an-eu-shop"]
+    page.table([Column("N", ["1", "2"]), Column("Name", names, may_shrink=True)], below=["x", "y"])
+    assert page.text().split("\n") == [
+        "N  Name", "1  email-bulk-of-the", "   -eu-shop", "x", "2  email-bulk-of-an-", "   eu-shop", "y"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("behind", [0, 900])

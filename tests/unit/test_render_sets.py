@@ -92,7 +92,7 @@ def test_a_preview_says_how_many_what_stays_and_where():
         "They run now.",
         "",
         "Jobs  Queue    Task",
-        "  37  webhook  demo.deliver_webhook",
+        "  37  webhook  deliver_webhook",
         "",
         "Asked: retry --all webhook",
     ]

@@ -18,7 +18,7 @@ from jobs_maint.render.coverage import (
 from jobs_maint.render.levels import judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock, number, table_with_text
 from jobs_maint.render.remembered import say_person, say_state
-from jobs_maint.render.safe import safe_line, safe_word, short_task
+from jobs_maint.render.safe import name_tasks, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 from jobs_maint.verbs import say_unrecorded
 
@@ -78,7 +78,7 @@ def groups_table(groups: Sequence[ErrorGroup], as_of: datetime, page: Page) -> N
         Column("Count", [number(group.count) for group in groups], right=True),
         Column("Before", [number(group.count_before) for group in groups], 4, right=True),
         Column("Trend", [say_state(group) or _trend(group) for group in groups], 1),
-        Column("Task", [safe_word(short_task(group.task)) for group in groups], may_shrink=True),
+        Column("Task", name_tasks([group.task for group in groups]), may_shrink=True),
         Column("First (UTC)", times("first_at"), 5),
         Column("Last (UTC)", times("last_at"), 2),
         Column("Sample", [str(group.sample_job_id or "–") for group in groups], right=True),

@@ -34,7 +34,7 @@ from jobs_maint.render.page import (
     number,
     table_with_text,
 )
-from jobs_maint.render.safe import safe_line, safe_word, short_task
+from jobs_maint.render.safe import name_tasks, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
@@ -100,7 +100,7 @@ def _jobs_table(all_jobs: Sequence[StuckJob], page: Page, *, stuck: bool) -> Non
     columns = [
         Column("ID", [str(job.job_id) for job in jobs], right=True),
         Column("Queue", [safe_word(job.queue) for job in jobs], 2, may_shrink=True),
-        Column("Task", [safe_word(short_task(job.task)) for job in jobs], may_shrink=True),
+        Column("Task", name_tasks([job.task for job in jobs]), may_shrink=True),
         Column("Running", [_age(job.running_seconds) for job in jobs], right=True),
         Column("Attempt", [str(job.attempts + 1) for job in jobs], 4, right=True),
         Column("Worker", [safe_word(job.worker) if job.worker else "–" for job in jobs], 3,
@@ -173,7 +173,7 @@ def render_workers(report: WorkersReport, page: Page) -> None:
                 Column("Worker", [str(worker.worker_id) for worker, _ in shown], right=True),
                 Column("ID", [str(job.job_id) for _, job in shown], right=True),
                 Column("Queue", [safe_word(job.queue) for _, job in shown], 2, may_shrink=True),
-                Column("Task", [safe_word(short_task(j.task)) for _, j in shown], may_shrink=True),
+                Column("Task", name_tasks([job.task for _, job in shown]), may_shrink=True),
                 Column("For", [_age(job.running_seconds) for _, job in shown], right=True),
             ]
         )

@@ -14,7 +14,7 @@ from jobs_maint.models import (
     say_held,
 )
 from jobs_maint.render.page import Column, Page, Pages
-from jobs_maint.render.safe import safe_line, safe_word, short_task
+from jobs_maint.render.safe import name_tasks, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 from jobs_maint.verbs import RESCUED, VERBS
 
@@ -109,11 +109,11 @@ def _rescue_table(items: tuple[ItemResult, ...], page: Page) -> None:
     columns = [
         Column("ID", [str(item.job_id) for item in items], right=True),
         Column("Queue", [safe_word(item.queue or "") for item in items], 1, may_shrink=True),
-        Column("Task", [safe_word(short_task(item.task or "")) for item in items], may_shrink=True),
+        Column("Task", name_tasks([item.task or "" for item in items]), may_shrink=True),
         Column("Became", [_became(item) for item in items]),
     ]
     if page.width >= _NARROW:
-        page.table([*columns, Column("Why", reasons, may_shrink=True)])
+        page.table([*columns, Column("Why", reasons, may_shrink=True, is_text=True)])
     else:
         page.table(columns, below=reasons, below_indent=columns[0].width + 2)
 

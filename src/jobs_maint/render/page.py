@@ -17,7 +17,7 @@ from rich.text import Text
 from jobs_maint.durations import FarTime, format_age, is_near
 from jobs_maint.models import Report
 from jobs_maint.plain import make_plain
-from jobs_maint.render.safe import cut
+from jobs_maint.render.safe import cut, cut_names
 
 __all__ = ["Column", "Page", "Pages", "clock", "number", "table_with_text", "when"]
 
@@ -32,13 +32,17 @@ _SHORTEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column, cells already safe. `keep`: 0 always stays, the highest number goes first."""
+    """One column, cells already safe. `keep`: 0 always stays, the highest number goes first.
+
+    Where it shrinks, names stay distinct; `is_text`: a message, which is cut at its end.
+    """
 
     header: str
     cells: Sequence[str]
     keep: int = 0
     right: bool = False
     may_shrink: bool = False
+    is_text: bool = False
 
     @property
     def width(self) -> int:
@@ -127,13 +131,13 @@ class Page:
             header_style="bold",
             show_header=any(column.header for column in shown),
         )
+        tallest = max(column.header.count("\n") for column in shown)
         for column in shown:
             table.add_column(
-                column.header,
+                "\n" * (tallest - column.header.count("\n")) + column.header,
                 justify="right" if column.right else "left",
                 no_wrap=True,
                 overflow="ellipsis",
-                vertical="bottom",
             )
         for i in range(len(columns[0].cells)):
             style = "bold" if i < strong_rows else ""
@@ -142,10 +146,13 @@ class Page:
             self._print_lines(self._render(table))
         else:
             lines = self._render(table)
-            header = len(lines) - len(below)
-            self._print_lines(lines[:header])
-            for line, extra in zip(lines[header:], below, strict=True):
-                self._print_lines([line])
+            rows = zip(*(column.cells for column in shown), strict=True)
+            heights = [1 + max(cell.count("\n") for cell in row) for row in rows]
+            at = len(lines) - sum(heights)
+            self._print_lines(lines[:at])
+            for height, extra in zip(heights, below, strict=True):
+                self._print_lines(lines[at : at + height])
+                at += height
                 for part in self._two_lines(extra, self.width - below_indent):
                     self.line(" " * below_indent + part)
         if dropped:
@@ -194,7 +201,9 @@ class Page:
             else replace(
                 column,
                 header="\n".join(cut(line, most, self._mark) for line in column.header.split("\n")),
-                cells=[cut(cell, most, self._mark) for cell in column.cells],
+                cells=[cut(cell, most, self._mark) for cell in column.cells]
+                if column.is_text
+                else cut_names(column.cells, most, self._mark),
             )
             for column in columns
         ]
@@ -242,7 +251,7 @@ def table_with_text(
     """
     taken = sum(column.width + 2 for column in columns)
     if page.width - taken >= max(least, TEXT_WIDTH):
-        last = Column(text.header, text.cells, may_shrink=True)
+        last = Column(text.header, text.cells, may_shrink=True, is_text=True)
         page.table([*columns, last])
     else:
         page.table(columns, below=text.cells, below_indent=columns[0].width + 2)

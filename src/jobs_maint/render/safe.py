@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from jobs_maint.quoting import escape_hidden, quote_word, reads_as_option, show_name
 
-__all__ = ["cut", "safe_block", "safe_line", "safe_word", "short_task", "type_queue"]
+__all__ = [
+    "cut",
+    "cut_names",
+    "name_tasks",
+    "safe_block",
+    "safe_line",
+    "safe_word",
+    "short_task",
+    "type_queue",
+]
 
 
 def safe_word(text: str) -> str:
@@ -32,9 +44,36 @@ def cut(text: str, cells: int, mark: str = "…") -> str:
     return set_cell_size(text, max(cells - len(mark), 0)).rstrip() + mark
 
 
+def cut_names(names: Sequence[str], cells: int, mark: str = "…") -> list[str]:
+    """Each name cut in its middle; those that would then look alike are folded into lines."""
+    from rich.cells import cell_len, chop_cells, set_cell_size  # noqa: PLC0415
+
+    room = max(cells - len(mark), 0)
+
+    def cut_middle(name: str) -> str:
+        if cell_len(name) <= cells:
+            return name
+        start = set_cell_size(name, room - room // 2).rstrip()
+        end = set_cell_size(name[::-1], room // 2).rstrip()[::-1]
+        return f"{start}{mark}{end}"
+
+    short = {name: cut_middle(name) for name in names}
+    alike = Counter(short.values())
+    return [
+        short[name] if alike[short[name]] == 1 else "\n".join(chop_cells(name, cells))
+        for name in names
+    ]
+
+
 def short_task(task: str) -> str:
     """`shop.tasks.send_mail` → `send_mail`; `jobs_maint:purge_finished_jobs` keeps its space."""
     return task.rsplit(".", 1)[-1] or task
+
+
+def name_tasks(tasks: Sequence[str]) -> list[str]:
+    """Safe and short, in full where two different ones would be short alike."""
+    short = Counter(map(short_task, set(tasks)))
+    return [safe_word(task if short[short_task(task)] > 1 else short_task(task)) for task in tasks]
 
 
 def type_queue(queue: str | None) -> str:

@@ -11,7 +11,7 @@ from jobs_maint.quoting import cut_ids, requote
 from jobs_maint.render.coverage import UNTIL_IN_FUTURE, safe_reach
 from jobs_maint.render.foretold import tell_becomes
 from jobs_maint.render.page import Column, Page, Pages, number
-from jobs_maint.render.safe import cut, safe_line, safe_word, type_queue
+from jobs_maint.render.safe import cut, name_tasks, safe_line, safe_word, type_queue
 from jobs_maint.render.verdict import count_noun, tell_statuses, tell_survey, tell_times
 from jobs_maint.verbs import FINAL_STATUSES, RESCUED, STARTED_MEANWHILE, VERBS, say_unrecorded
 
@@ -134,7 +134,7 @@ def _groups_table(preview: Preview, page: Page) -> None:
         [
             Column("Jobs", [f"{group.count:,}" for group in shown], right=True),
             Column("Queue", [safe_word(group.queue) for group in shown], may_shrink=True),
-            Column("Task", [safe_word(group.task) for group in shown], may_shrink=True),
+            Column("Task", name_tasks([group.task for group in shown]), may_shrink=True),
         ]
     )
     rest = preview.groups[MOST_GROUPS:]

@@ -26,7 +26,7 @@ from jobs_maint.render.coverage import (
 from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of, say_oldest
-from jobs_maint.render.safe import safe_line, safe_word, short_task
+from jobs_maint.render.safe import name_tasks, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import (
     build_verdict,
     count_in_trouble,
@@ -213,7 +213,7 @@ def _failed_table(report: FailedJobsReport, page: Page) -> None:
     columns = [
         Column("ID", [str(job.job_id) for job in jobs], right=True),
         Column("Queue", [safe_word(job.queue) for job in jobs], 2, may_shrink=True),
-        Column("Task", [safe_word(short_task(job.task)) for job in jobs], may_shrink=True),
+        Column("Task", name_tasks([job.task for job in jobs]), may_shrink=True),
         Column(
             "Failed (UTC)",
             [when(job.failed_at, report.as_of) if job.failed_at else "unknown" for job in jobs],
@@ -223,7 +223,7 @@ def _failed_table(report: FailedJobsReport, page: Page) -> None:
     ]
     taken = sum(column.width + 2 for column in columns)
     if page.width - taken >= _ERROR_WIDTH:
-        page.table([*columns, Column("Error", errors, may_shrink=True)])
+        page.table([*columns, Column("Error", errors, may_shrink=True, is_text=True)])
         return
     alike = [i > 0 and error == errors[i - 1] for i, error in enumerate(errors)]
     below = ["" if same else error for same, error in zip(alike, errors, strict=True)]
