@@ -84,6 +84,25 @@ async def test_a_preview_says_what_its_jobs_failed_with_and_when(pool, conn, mak
     assert late.error == "ValueError: 2 different messages, e.g. late by 4 s"
 
 
+async def test_errors_not_recorded_are_summed_up_whatever_their_tasks(pool, conn, make_job):
+    for number, task in enumerate(("a", "b", "c", "d"), 2):
+        for _ in range(number):
+            await make_job(status="failed", queue="email", task=f"app.{task}", recorded=False,
+                           finished_ago=hours(1))  # fmt: skip
+    for task, error in (("a", "no route"), ("b", "no route"), ("b", "refused"), ("c", "x")):
+        await make_job(status="failed", queue="email", task=f"app.{task}", error=error)
+    errors = (await preview(pool, queue="email")).errors
+    found = [(one.count, one.error, one.task) for one in errors.groups]
+    assert found[0] == (14, None, None)
+    assert all(count == 1 and error and task for count, error, task in found[1:])
+    assert (errors.jobs, len(found), errors.groups_not_shown, errors.jobs_not_shown) == (
+        18,
+        3,
+        2,
+        2,
+    )
+
+
 async def test_exactly_the_set_that_was_shown_goes_back(pool, make_job):
     shown_jobs = [await make_job(status="failed", queue="webhook") for _ in range(3)]
     other = await make_job(status="failed", queue="email")

@@ -251,8 +251,8 @@ def test_a_narrow_table_says_what_it_leaves_out():
 
 QUEUES = ["notifications-email-bulk", "notifications-email-transactional", "a-notifications-email",
           "notifications-email-transactional-eu", "notifications-sms-transactional"]  # fmt: skip
-TASKS = ["shop.tasks.sync_a.pull", "shop.tasks.sync_b.pull", "shop.tasks.sync_all_customers_from_crm",
-         "shop.tasks.sync_all_customers_from_erp", "shop.tasks.sync_all_customers_to_crm"]  # fmt: skip
+TASKS = ["shop.tasks.sync_a.pull", "shop.tasks.sync_b.pull", "shop.tasks.sync_customers_from_crm",
+         "shop.tasks.sync_customers_from_erp", "shop.tasks.sync_customers_to_crm"]  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
@@ -292,7 +292,8 @@ def test_a_name_is_cut_in_its_middle_and_folded_where_two_would_look_alike():
     names = ["email-bulk-of-the-eu-shop", "email-bulk-of-an-eu-shop"]
     page.table([Column("N", ["1", "2"]), Column("Name", names, may_shrink=True)], below=["x", "y"])
     assert page.text().split("\n") == [
-        "N  Name", "1  email-bulk-of-the", "   -eu-shop", "x", "2  email-bulk-of-an-", "   eu-shop", "y"
+        "N  Name", "1  email-bulk-of-the", "   -eu-shop", "x",
+        "2  email-bulk-of-an-", "   eu-shop", "y",
     ]  # fmt: skip
 
 

@@ -85,6 +85,32 @@ def test_a_preview_says_what_the_jobs_failed_with_and_when():
     assert "\nFailed at 2026-03-12 03:14 UTC." in render_text(replace(PREVIEW, errors=once))
 
 
+def test_the_table_of_a_preview_has_short_names_of_tasks_where_those_in_full_do_not_fit():
+    preview = replace(PREVIEW, groups=(SetGroup("webhook", "demo.tasks.deliver_webhook", 37),))
+    assert "  37  webhook  demo.tasks.deliver_webhook" in lines(preview, 80)
+    assert "  37  webhook  deliver_webhook" in lines(preview, 40)
+
+
+ONE_CAUSE = SetErrors(
+    38,
+    (
+        SetError(8, "ConnectionError: refused", "E-1baf", task="shop.tasks.sync_a"),
+        SetError(7, "ConnectionError: refused", "E-1bb0", task="shop.tasks.sync_b"),
+        SetError(6, "ValueError: bad", "E-1bb1", task="shop.tasks.sync_b"),
+        SetError(5, None), SetError(4, None, awaited=True),
+    ),
+)  # fmt: skip
+
+
+def test_one_cause_in_several_tasks_names_the_task_in_each_line():
+    text = render_text(replace(PREVIEW, errors=ONE_CAUSE))
+    assert (
+        "8 × sync_a: ConnectionError: refused (E-1baf)\n"
+        "7 × sync_b: ConnectionError: refused (E-1bb0)\n"
+        "6 × ValueError: bad (E-1bb1)\n5 × error not recorded\n4 × error not stored yet\n"
+    ) in text
+
+
 def test_a_preview_says_how_many_what_stays_and_where():
     assert lines(PREVIEW) == [
         "35 of 37 jobs of webhook would be retried.",
@@ -92,7 +118,7 @@ def test_a_preview_says_how_many_what_stays_and_where():
         "They run now.",
         "",
         "Jobs  Queue    Task",
-        "  37  webhook  deliver_webhook",
+        "  37  webhook  demo.deliver_webhook",
         "",
         "Asked: retry --all webhook",
     ]

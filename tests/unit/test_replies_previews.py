@@ -86,6 +86,16 @@ def test_a_preview_says_what_the_jobs_failed_with_and_when():
     assert "Failed from" in named
 
 
+def test_one_cause_in_several_tasks_names_the_task_in_each_line():
+    groups = tuple(
+        SetError(count, "ConnectionError: refused", f"E-1ba{count}", task=f"shop.{where}.sync")
+        for count, where in ((8, "a"), (7, "b"))
+    )
+    shown = lines(replace(DISCARD, errors=SetErrors(15, groups)))
+    at = shown.index("8 × shop.a.sync: ConnectionError: refused  E-1ba8")
+    assert shown[at + 1] == "7 × shop.b.sync: ConnectionError: refused  E-1ba7"
+
+
 def test_where_nothing_is_skipped_the_set_is_promised():
     assert "These 37 and no others will run." in lines(replace(RETRY, skips=()))[-2]
     later = lines(replace(RETRY, skips=(), later=37))

@@ -37,6 +37,7 @@ from jobs_maint.actions import BulkVerb
 from jobs_maint.models import Preview
 from jobs_maint.render import (
     UNTIL_IN_FUTURE,
+    name_alike,
     say_reach,
     tell_becomes,
     tell_statuses,
@@ -191,9 +192,13 @@ def _errors(preview: Preview) -> list[Part]:
     if errors is None:
         return []
     lines: list[Line] = []
-    for one in errors.groups if preview.error is None else ():
-        said = first_lines(one.error, lines=1) if one.error else say_unrecorded(awaited=one.awaited)
-        line: Line = [bold(f"{one.count:,}"), f" × {said}"]
+    said = [
+        first_lines(one.error, lines=1) if one.error else say_unrecorded(awaited=one.awaited)
+        for one in errors.groups
+    ]
+    told = zip(errors.groups, name_alike(errors, said), strict=True)
+    for one, text in told if preview.error is None else ():
+        line: Line = [bold(f"{one.count:,}"), f" × {text}"]
         lines.append([*line, "  ", code(one.name)] if one.name else line)
     if errors.groups_not_shown:
         more = count(errors.groups_not_shown, "more error")

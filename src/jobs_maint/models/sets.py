@@ -33,6 +33,8 @@ class SetError:
     name: str | None = None
     awaited: bool = False
     """It is not recorded yet, and a live recorder may still do that."""
+    task: str | None = None
+    """None where they are of several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from jobs_maint.render.coverage import (
 )
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.fate import say_fate
-from jobs_maint.render.foretold import tell_becomes
+from jobs_maint.render.foretold import name_alike, tell_becomes
 from jobs_maint.render.levels import (
     Level,
     find_red,
@@ -91,6 +91,7 @@ __all__ = [
     "judge_incidents",
     "list_parts",
     "list_takers",
+    "name_alike",
     "render_json",
     "render_question",
     "render_text",

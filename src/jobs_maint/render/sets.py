@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import BulkReport, Preview, SkipGroup
 from jobs_maint.quoting import cut_ids, requote
 from jobs_maint.render.coverage import UNTIL_IN_FUTURE, safe_reach
-from jobs_maint.render.foretold import tell_becomes
+from jobs_maint.render.foretold import name_alike, tell_becomes
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, name_tasks, safe_line, safe_word, type_queue
 from jobs_maint.render.verdict import count_noun, tell_statuses, tell_survey, tell_times
@@ -130,13 +131,14 @@ def _what_then(preview: Preview) -> str:
 
 def _groups_table(preview: Preview, page: Page) -> None:
     shown = preview.groups[:MOST_GROUPS]
-    page.table(
-        [
-            Column("Jobs", [f"{group.count:,}" for group in shown], right=True),
-            Column("Queue", [safe_word(group.queue) for group in shown], may_shrink=True),
-            Column("Task", name_tasks([group.task for group in shown]), may_shrink=True),
-        ]
-    )
+    columns = [
+        Column("Jobs", [f"{group.count:,}" for group in shown], right=True),
+        Column("Queue", [safe_word(group.queue) for group in shown], may_shrink=True),
+        Column("Task", [safe_word(group.task) for group in shown], may_shrink=True),
+    ]
+    if not page.fits(columns):
+        columns[-1] = replace(columns[-1], cells=name_tasks([group.task for group in shown]))
+    page.table(columns)
     rest = preview.groups[MOST_GROUPS:]
     if rest:
         jobs = count_noun(sum(group.count for group in rest), "job")
@@ -148,10 +150,13 @@ def _errors(preview: Preview, page: Page) -> None:
     errors = preview.errors
     if errors is None:
         return
-    for one in errors.groups if preview.error is None else ():
-        said = cut(safe_line(one.error or ""), LONGEST_LINE)
-        said = said or say_unrecorded(awaited=one.awaited)
-        page.line(f"{one.count:,} × {said}{f' ({safe_word(one.name)})' if one.name else ''}")
+    said = [
+        cut(safe_line(one.error or ""), LONGEST_LINE) or say_unrecorded(awaited=one.awaited)
+        for one in errors.groups
+    ]
+    told = zip(errors.groups, name_alike(errors, said), strict=True)
+    for one, text in told if preview.error is None else ():
+        page.line(f"{one.count:,} × {text}{f' ({safe_word(one.name)})' if one.name else ''}")
     if errors.groups_not_shown:
         more = count_noun(errors.groups_not_shown, "more error")
         page.line(f"and {more}, {count_noun(errors.jobs_not_shown, 'job')}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,8 @@ from jobs_maint.redaction import Rules
 __all__ = ["find_set_errors"]
 
 MOST_ERRORS = 3
+MOST_READ = 20
+"""Groups among which those without a recorded error are summed up."""
 LONGEST = 300
 """Characters of an error."""
 
@@ -38,13 +41,25 @@ async def find_set_errors(
         "queue": None, "queues": None, "task": None, "only_queues": None, "only_tasks": None,
         "records": None, "ids": ids, "since_seconds": None, "until": until,
     }  # fmt: skip
-    found = await group_failed_jobs(conn, params, limit=MOST_ERRORS, rules=rules)
+    found = await group_failed_jobs(conn, params, limit=MOST_READ, rules=rules)
+    groups = _sum_up(map(_tell, found.groups))
+    not_shown = found.groups_not_shown + len(groups[MOST_ERRORS:])
     return SetErrors(
-        found.total, tuple(map(_tell, found.groups)), found.groups_not_shown,
+        found.total, groups[:MOST_ERRORS], not_shown,
         len(failed) - len(ids), found.first_at, found.last_at,
     )  # fmt: skip
 
 
 def _tell(group: FailedGroup) -> SetError:
     error = join_error(group.exception_type, group.describe_message()) if group.recorded else None
-    return SetError(group.count, error and error[:LONGEST], group.name, group.awaited)
+    return SetError(group.count, error and error[:LONGEST], group.name, group.awaited, group.task)
+
+
+def _sum_up(errors: Iterable[SetError]) -> tuple[SetError, ...]:
+    """Those that are not recorded as one, whatever their tasks; the largest first."""
+    found: dict[object, SetError] = {}
+    for i, one in enumerate(errors):
+        key = i if one.error is not None else f"awaited {one.awaited}"
+        same = found.get(key)
+        found[key] = replace(same, count=same.count + one.count, task=None) if same else one
+    return tuple(sorted(found.values(), key=lambda one: -one.count))
