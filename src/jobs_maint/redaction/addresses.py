@@ -23,11 +23,11 @@ _QUERY = re.compile(r"(?:/[\w.,%-]*)?\?\w+=")
 _OF_WEB = re.compile(r"(?:https?|wss?|git|ssh|svn)://$", re.IGNORECASE)
 _USER_ONLY = re.compile(r"[a-z][a-z_-]{0,15}")
 _WITH_BLANK = re.compile(
-    r"""(?<=://)(?P<user>[^\s:/?\#@"'<>]{0,64}:)(?!\d{1,5}(?!\w))[^\s/@"'<>]{1,60}[ ]
+    r"""(?<=://)(?P<user>[^\s:/?\#@"'<>]{0,64}:)(?!\d{1,5}(?!\w))[^\s/@"'<>]{1,60}[ '"]
         [^\s@"'<>:]{1,60}(?=@[\w.-]{1,200}(?::\d{2,5}\b|/\w))""",
     re.VERBOSE,
 )
-"""A password with a blank, before a host with a port or a path."""
+"""A password with a blank or a quote, before a host with a port or a path."""
 _NO_SCHEME = re.compile(
     r"""(?<![\w.%+/@-])(?!(?:mailto|to|from|cc|bcc|sip|sips|acct|email|xmpp|ssh|git|by)[:=])
         (?P<user>[\w.%+-]{1,64}[:/])(?P<password>[^\s:'"@/][^\s'"@/]{2,100})

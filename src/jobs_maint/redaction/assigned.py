@@ -16,7 +16,7 @@ from jobs_maint.redaction.values import find_rest, find_value, is_value
 __all__ = ["hide_assigned", "hide_compared", "hide_headers"]
 
 _N = r"[^\W\d][\w.-]{0,99}+"
-_B = r"[ \t\xa0\u2009\u202f\u3000]{0,8}"
+_B = r"[ \t\xa0\u2009\u202f\u3000]{0,40}+"
 """Blanks, those of French before a colon too."""
 _MARKS = r"(?:\[\]|\]|\*|(?:%5B)?%5D|\([a-z ,]{2,40}\)(?!=\())"
 """After a name in a form: `user[password]`, `Password *`, `Password (required)`."""
@@ -54,7 +54,7 @@ _INTRODUCED = re.compile(
     | \b(?P<prose>pass(?:word|wd|code|phrase)
            (?:(?:[ ](?:for|of)[ ][^\s:=]{{1,60}})?[ ](?:is|was):?)?
          |(?:pass|pwd|secret|token|api[ _-]?key)[ ](?:is|was):?)
-         [ ]{{1,3}}<?(?!--)(?=['"]?[^\s:=]{{6}})
+         (?:[ ]{{1,3}}|\t{{1,3}})<?(?!--)(?=['"]?[^\s:=]{{6}})
     | (?<=\n)(?P<field>{_N})\n[ ]{{1,4}}[A-Z][^\n]{{1,200}}\binput_value=
     | \b(?P<whose>password|passwd|passcode|secret|token|api[ ]key)[ ]for[ ](?:user[ ])?
          ['"]?[\w.@+-]{{1,80}}['"]?[ ]?:[ ](?=\S)
