@@ -22,7 +22,6 @@ _ENDED = (BulkVerb.RETRY, BulkVerb.DISCARD)
 that has meanwhile started, or run and waits again, is still one to cancel."""
 
 
-_AGAIN = {"failed": "failed again", "cancelled": "cancelled again", "aborted": "aborted again"}
 _ANOTHER = ("another_job", "another job, deferred after the preview, has its id now")
 
 
@@ -92,5 +91,5 @@ def _changed(
     if row["attempts"] != before[1]:
         return "ran_again", "it ran again after the preview; its error may be another now"
     if ended:
-        return "ended_otherwise", f"it was put back after the preview, and then {_AGAIN[status]}"
+        return "ended_otherwise", f"it was put back after the preview, and then {status} again"
     return None
