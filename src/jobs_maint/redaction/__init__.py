@@ -7,9 +7,18 @@ names that Sentry's and Rails' parameter filters know. Every pattern takes linea
 
 from __future__ import annotations
 
-from jobs_maint.redaction.apart import run_apart
+from jobs_maint.redaction.apart import measure, run_apart
 from jobs_maint.redaction.arguments import redact_args
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
-from jobs_maint.redaction.texts import redact_text
+from jobs_maint.redaction.texts import redact_text, redact_texts
 
-__all__ = ["DEFAULT", "HIDDEN", "Rules", "redact_args", "redact_text", "run_apart"]
+__all__ = [
+    "DEFAULT",
+    "HIDDEN",
+    "Rules",
+    "measure",
+    "redact_args",
+    "redact_text",
+    "redact_texts",
+    "run_apart",
+]

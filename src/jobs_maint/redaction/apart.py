@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-__all__ = ["run_apart"]
+__all__ = ["measure", "run_apart"]
 
 T = TypeVar("T")
 
 SHORT = 4_000
 """Characters, or rows, that take less than a thread does."""
+_EACH = 100
+"""Characters that take as long as what is done once per text, however short it is."""
+
+
+def measure(texts: Iterable[str | None]) -> int:
+    """How long it takes to look through the texts, in characters of one text."""
+    return sum(_EACH + len(text or "") for text in texts)
 
 
 async def run_apart(work: Callable[[], T], size: int) -> T:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 
 from jobs_maint.redaction.addresses import hide_users
+from jobs_maint.redaction.apart import measure, run_apart
 from jobs_maint.redaction.assigned import hide_assigned, hide_compared, hide_headers
 from jobs_maint.redaction.clients import hide_given
 from jobs_maint.redaction.commands import hide_options
@@ -58,10 +60,18 @@ _KEY_MATERIAL = re.compile(r"(?<![\w+/=-])(?:[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86}
 
 def redact_text(text: str, rules: Rules = DEFAULT) -> str:
     """The text without user-info in URLs, secrets by name, and tokens by shape."""
+    if not text:
+        return text
     if "characters cut …\n" in text:
         text = hide_parameters(text, rules)
         return hide_around_cuts(text, rules, lambda part: _hide(part, rules))
     return _hide(text, rules)
+
+
+async def redact_texts(texts: Sequence[str], rules: Rules = DEFAULT) -> list[str]:
+    """Each text as `redact_text` shows it, in a thread when there is much to look through."""
+    filled = measure(text for text in texts if text)
+    return await run_apart(lambda: [redact_text(text, rules) for text in texts], filled)
 
 
 def _hide(text: str, rules: Rules) -> str:

@@ -9,7 +9,7 @@ from jobs_maint.actions import describe_actor
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import AuditEntry, AuditReport
 from jobs_maint.operations.session import get_time
-from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
+from jobs_maint.redaction import DEFAULT, Rules, redact_texts
 from jobs_maint.sql import load_queries
 
 __all__ = ["list_audit"]
@@ -25,13 +25,8 @@ async def list_audit(
         load_queries("audit")["list_audit"],
         {"actor": text, "since_seconds": since.total_seconds(), "limit": limit},
     )
-    texts = [(row["action"], row["error"] or "") for row in rows]
-    shown = await run_apart(
-        lambda: [
-            (redact_text(action, rules), redact_text(error, rules)) for action, error in texts
-        ],
-        sum(len(action) + len(error) for action, error in texts),
-    )
+    actions = await redact_texts([row["action"] for row in rows], rules)
+    errors = await redact_texts([row["error"] or "" for row in rows], rules)
     entries = tuple(
         AuditEntry(
             audit_id=row["audit_id"],
@@ -43,7 +38,7 @@ async def list_audit(
             error=error or None,
             elapsed_seconds=row["elapsed_seconds"],
         )
-        for row, (action, error) in zip(rows, shown, strict=True)
+        for row, action, error in zip(rows, actions, errors, strict=True)
     )
     as_of = await get_time(conn)
     total = rows[0]["total"] if rows else 0

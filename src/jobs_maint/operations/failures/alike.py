@@ -19,7 +19,7 @@ from jobs_maint.operations.failures.states import (
 )
 from jobs_maint.operations.jobs.awaited import mark_awaited
 from jobs_maint.operations.session import get_time
-from jobs_maint.redaction import Rules, redact_text, run_apart
+from jobs_maint.redaction import Rules, redact_texts, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -80,9 +80,7 @@ async def group_failed_jobs(
     }  # fmt: skip
     rows = await fetch_all(conn, query, {**params, **more})
     messages = [row["message"] for row in rows]
-    shown = await run_apart(
-        lambda: [redact_text(text, rules) for text in messages], sum(map(len, messages))
-    )
+    shown = await redact_texts(messages, rules)
     known = await load_known(conn, {row["fingerprint"] for row in rows if row["fingerprint"]})
     as_of = await get_time(conn)
     since = as_of - timedelta(seconds=params["since_seconds"] or LATELY.total_seconds())
@@ -93,11 +91,14 @@ async def group_failed_jobs(
         else known.get((row["task"], row["fingerprint"]))
         for row in rows
     ]  # fmt: skip
-    groups = [
-        _remember(_group(row, text), one, as_of, since, row["error_at"])
-        for row, text, one in zip(rows, shown, known_of, strict=True)
-        if row["reached"]
-    ]
+    groups = await run_apart(
+        lambda: [
+            _remember(_group(row, text), one, as_of, since, row["error_at"])
+            for row, text, one in zip(rows, shown, known_of, strict=True)
+            if row["reached"]
+        ],
+        10 * len(rows),
+    )
     if not rows:
         return Alike()
     if texts:

@@ -27,7 +27,7 @@ from jobs_maint.operations.failures.states import (
     load_known,
 )
 from jobs_maint.operations.jobs.awaited import mark_awaited
-from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
+from jobs_maint.redaction import DEFAULT, Rules, redact_texts
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -108,10 +108,7 @@ async def list_groups(conn: Conn, window: Window, *, limit: int, rules: Rules = 
 
     groups = [_group(row, window, find(row), slots) for row in rows]
     first, rows = rows[0], rows[:limit]
-    messages = await run_apart(
-        lambda: [redact_text(row["message"], rules) for row in rows],
-        sum(len(row["message"]) for row in rows),
-    )
+    messages = await redact_texts([row["message"] for row in rows], rules)
     numbers = await _count_messages(conn, window, rows, aliases)
     shown = [
         replace(

@@ -26,7 +26,7 @@ from jobs_maint.operations.jobs.own import find_own_jobs, name_one_queue
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_globs, require_queue
 from jobs_maint.operations.session import get_time, in_index_order
 from jobs_maint.operations.spans import cut_span
-from jobs_maint.redaction import DEFAULT, Rules
+from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
 
 __all__ = ["add_failed_now", "count_standing", "list_errors"]
@@ -153,8 +153,10 @@ async def add_failed_now(
             job_ids=tuple(job_id for one in theirs for job_id in one.job_ids)[:MOST_IDS],
         )
 
-    pairs = zip(found.shown, found.keys, strict=True)
-    groups = [add(group, by_key.get(key, [])) for group, key in pairs]
+    pairs = list(zip(found.shown, found.keys, strict=True))
+    groups = await run_apart(
+        lambda: [add(group, by_key.get(key, [])) for group, key in pairs], 10 * len(pairs)
+    )
     return await _add_settled(conn, groups, window)
 
 

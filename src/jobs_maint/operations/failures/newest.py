@@ -23,7 +23,7 @@ from jobs_maint.operations.jobs.awaited import mark_awaited
 from jobs_maint.operations.jobs.error_groups import NamedGroup, find_group, find_records
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_globs, require_queue
 from jobs_maint.operations.session import get_time, switch_jit_off
-from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
+from jobs_maint.redaction import DEFAULT, Rules, redact_texts
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -96,9 +96,7 @@ async def list_failed_jobs(
             conn, queue, task, error, named, back, until, only, limit, scope, rules, grouped=grouped
         )
     texts = [row["message"] or "" for row in found.rows]
-    shown = await run_apart(
-        lambda: [redact_text(text, rules) for text in texts], sum(map(len, texts))
-    )
+    shown = await redact_texts(texts, rules)
     listed = [
         FailedJob(
             job_id=row["id"],

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.fingerprint import FINGERPRINT_VERSION, build_fingerprint, is_built
 from jobs_maint.operations.failures.states import MOST_OF_A_KIND, QUIET
-from jobs_maint.redaction import run_apart
+from jobs_maint.redaction import measure, run_apart
 from jobs_maint.sql import load_queries
 
 __all__ = ["Group", "count_stretches", "name_kind"]
@@ -133,7 +133,7 @@ async def _place(conn: Conn, rows: Sequence[Mapping[str, Any]], known: Known) ->
     texts = [messages.get(row["sample_id"], "") for row in rows]
     built = await run_apart(
         lambda: [_build(row, text) for row, text in zip(rows, texts, strict=True)],
-        sum(map(len, texts)),
+        measure(texts),
     )
     await _find_groups(conn, known, {one for pair in built for one in pair})
     keys = [(row["task_name"], pair[0]) for row, pair in zip(rows, built, strict=True)]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.database.encoding import fit
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.quoting import in_quotes
-from jobs_maint.redaction import HIDDEN, Rules, redact_text, run_apart
+from jobs_maint.redaction import HIDDEN, Rules, measure, redact_text, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.verbs import say_unrecorded
 
@@ -100,7 +99,7 @@ async def find_records_showing(
             list({job for row in found for job in row["jobs"]}),
         )
 
-    return await run_apart(look, _count(rows))
+    return await run_apart(look, measure(row["text"] for row in rows))
 
 
 def _alike(text: str, wanted: str) -> str:
@@ -108,7 +107,3 @@ def _alike(text: str, wanted: str) -> str:
     if any(char.isdigit() for char in wanted):
         return text
     return _NUMBER.sub(lambda found: "0" * len(found[0]), text)
-
-
-def _count(rows: Sequence[dict[str, Any]]) -> int:
-    return sum(len(row["text"]) for row in rows)

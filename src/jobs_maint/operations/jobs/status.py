@@ -12,7 +12,7 @@ from jobs_maint.models import AlikeFailure, FailedRun, JobDetails, JobEvent, Loc
 from jobs_maint.operations.jobs.arguments import load_args
 from jobs_maint.operations.jobs.awaited import get_awaited_since
 from jobs_maint.operations.jobs.lateness import is_late
-from jobs_maint.redaction import DEFAULT, Rules, redact_args, redact_text, run_apart
+from jobs_maint.redaction import DEFAULT, Rules, measure, redact_args, redact_text, run_apart
 from jobs_maint.sql import load_queries
 
 __all__ = ["get_job"]
@@ -79,9 +79,10 @@ async def get_job(
             {name: hide(text) if text is not None else None for name, text in names.items()},
         )
 
-    characters = len(row["args"] or "") + sum(
-        len(failure["message"]) + len(failure["traceback"] or failure["alike_traceback"] or "")
+    characters = len(row["args"] or "") + measure(
+        text
         for failure in failures
+        for text in (failure["message"], failure["traceback"] or failure["alike_traceback"])
     )
     args, runs, names = await run_apart(show, characters)
     job = JobDetails(
