@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import procrastinate
 import psycopg
+from procrastinate.job_context import JobContext
 from psycopg.types.json import Jsonb
 
 from demo.team_app import tasks
 from demo.team_app.app import app
 from jobs_maint.fingerprint import build_fingerprint
-from jobs_maint.recorder.failure import describe_type
+from jobs_maint.recorder.failure import describe_traceback, describe_type
 
 PARTNER = "https://hooks.partner.example/v1"
 
@@ -114,10 +116,15 @@ WITH job AS (
     ORDER BY ended.id, step.nr
 ), failure AS (
     INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,
-                                     exception_type, message, fingerprint, will_retry)
+                                     exception_type, message, traceback_hash, fingerprint,
+                                     will_retry)
     SELECT id, 1, %(queue)s, %(task)s, at + interval '2 seconds', 'error',
-           %(error)s::text, %(message)s::text, %(fingerprint)s::text, false
+           %(error)s::text, %(message)s::text, %(hash)s, %(fingerprint)s::text, false
     FROM ended WHERE %(error)s::text IS NOT NULL
+), traceback AS (
+    INSERT INTO jobs_maint_tracebacks (hash, body)
+    SELECT %(hash)s, %(body)s::text WHERE %(hash)s::bytea IS NOT NULL
+    ON CONFLICT DO NOTHING
 )
 SELECT id FROM job ORDER BY id
 """
@@ -156,26 +163,41 @@ async def make_history(
         return tuple([row[0] async for row in cursor])
 
 
-def _describe(task: str, error: BaseException | None) -> dict[str, str | None]:
+def _describe(task: str, error: BaseException | None) -> dict[str, Any]:
     """As the recorder would have written it."""
     if error is None:
-        return {"error": None, "message": None, "fingerprint": None}
-    message, name = str(error), describe_type(error)
-    fingerprint = build_fingerprint(task, name, message)
-    return {"error": name, "message": message, "fingerprint": fingerprint}
+        return dict.fromkeys(("error", "message", "fingerprint", "hash", "body"))
+    message, name, body = str(error), describe_type(error), describe_traceback(error)
+    return {
+        "error": name,
+        "message": message,
+        "fingerprint": build_fingerprint(task, name, message),
+        "hash": hashlib.sha256(body.encode()).digest()[:16],
+        "body": body,
+    }
+
+
+async def _fail(task: procrastinate.tasks.Task, args: dict[str, Any]) -> BaseException:
+    """What the task raises, with its traceback."""
+    job = procrastinate.jobs.Job(
+        id=None, queue=task.queue, lock=None, queueing_lock=None, task_name=task.name
+    )
+    context = JobContext(app=app, job=job, start_timestamp=0.0, abort_reason=lambda: None)
+    try:
+        await task.func(*([context] if task.pass_context else []), **args)
+    except Exception as error:
+        return error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+    raise AssertionError(f"{task.name} did not fail")
 
 
 async def make_past_days(database_url: str) -> None:
     """The last two days of a shop where little goes wrong."""
     days = timedelta(days=2)
 
-    gone = "gone@old.example"
-    price = {"line": 312, "price": "12,5O"}
-
     async def insert(
-        task: procrastinate.tasks.Task, count: int, error: Any = None, **args: Any
+        task: procrastinate.tasks.Task, count: int, *, status: str = "succeeded", **args: Any
     ) -> None:
-        status = "failed" if error else "succeeded"
+        error = await _fail(task, args) if status == "failed" else None
         await make_history(
             database_url, count=count, age=days, spread=days * 0.99, status=status, task=task,
             args=args, error=error,
@@ -184,13 +206,10 @@ async def make_past_days(database_url: str) -> None:
     await insert(tasks.send_email, 2_400, address="user@shop.example")
     await insert(tasks.deliver_webhook, 1_280, url=PARTNER, event_id=87_000)
     await insert(tasks.build_report, 180, report_id=7)
-    await insert(tasks.send_email, 18, tasks.refuse(gone), address=gone, failures=tasks.ALWAYS)
     await insert(
-        tasks.import_prices,
-        6,
-        ValueError("line 312 of prices.csv: '12,5O' is not a price"),
-        **price,
+        tasks.send_email, 18, status="failed", address="gone@old.example", failures=tasks.ALWAYS
     )
+    await insert(tasks.import_prices, 6, status="failed", line=312, price="12,5O")
 
 
 # Procrastinate's triggers write the events row by row and notify the workers of each, which takes

@@ -1,4 +1,4 @@
-"""The demo's flood of mails: it may not stop those who work on other jobs meanwhile."""
+"""The demo's jobs: its past, and a flood of mails that may not stop those who work meanwhile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from demo.team_app import tasks
 from demo.team_app.app import app
-from demo.team_app.seed import make_newsletter
+from demo.team_app.seed import make_newsletter, make_past_days
 from procrastinate import PsycopgConnector
 
 
@@ -42,3 +42,13 @@ async def test_webhooks_run_before_the_flood(conn, database_url):
         taken += await found.fetchone()
     assert taken[:2] == jobs[1:]
     assert taken[-1] == jobs[0]
+
+
+async def test_each_error_of_the_past_has_its_traceback(conn, database_url):
+    await make_past_days(database_url)
+    found = await conn.execute(
+        "SELECT f.exception_type, count(t.body LIKE 'Traceback %tasks.py%' OR NULL)"
+        " FROM jobs_maint_failures f LEFT JOIN jobs_maint_tracebacks t ON t.hash = f.traceback_hash"
+        " GROUP BY 1 ORDER BY 1"
+    )
+    assert await found.fetchall() == [("SMTPRecipientsRefused", 18), ("ValueError", 6)]
