@@ -221,6 +221,7 @@ def test_help_shows_what_one_may_do_and_whom_to_ask_for_the_rest():
     assert "/jobs stats [QUEUE]" in may
     assert "/jobs retry" not in may
     assert "/jobs retry ID…" in rest
+    assert "/jobs cancel ID…|--all [QUEUE] (--all needs admin)" in rest
     assert "Ask <@U0ANA> or anyone in <!subteam^S0ONCALL>." in rest
 
 

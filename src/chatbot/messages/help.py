@@ -95,7 +95,9 @@ def _denied(denied: Sequence[HelpWord], command: str, holders: Holders) -> list[
         names: list[Span | str] = []
         for word in denied:
             if (word.role, word.every_queue) == (role, whole):
-                names += ["  " if names else "", code(f"{command} {_usage(word)}")]
+                more = WORDS[word.word].for_admins
+                note = f" ({more} needs admin)" if more and role is not Role.ADMIN else ""
+                names += ["  " if names else "", code(f"{command} {_usage(word)}"), note]
         if not names:
             continue
         ask = _ask(role, holders(role, whole))

@@ -29,7 +29,8 @@ class Word:
     from the values of `params`, and raises InvalidRequest where they do not fit together.
     `summary` is a sentence for `help WORD`; `short` a phrase for lists. The first of `examples` is
     the one to learn. `section`: what Slack's help shows it under. `everywhere`: the form of it that
-    needs the role on every queue, where others need it on one.
+    needs the role on every queue, where others need it on one. `for_admins`: the option of it that
+    needs an admin.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Word:
     params: Sequence[click.Parameter] = ()
     only: Surface | None = None
     everywhere: str = ""
+    for_admins: str = ""
 
     @property
     def role(self) -> Role | None:

@@ -212,6 +212,7 @@ _DECLARED = (
         ("cancel 4711", "cancel --all webhook"),
         "Change",
         set_params(BulkVerb.CANCEL),
+        for_admins="--all",
     ),
     Word(
         "discard",
@@ -223,6 +224,7 @@ _DECLARED = (
         ("discard 4711", "discard --all webhook --error Timeout"),
         "Change",
         set_params(BulkVerb.DISCARD),
+        for_admins="--all",
     ),
     Word(
         "rescue",
@@ -243,6 +245,7 @@ _DECLARED = (
             *CONFIRM_OPTIONS,
         ),
         everywhere="without ids",
+        for_admins="--force",
     ),
     Word(
         "take",
