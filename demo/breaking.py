@@ -249,7 +249,8 @@ def tell_killed(worker: str, jobs: Sequence[int]) -> str:
     return (
         f"*kill -9*: {worker} is gone in the middle of {_name_jobs(jobs)}, which"
         f" {'stays' if one else 'stay'} “doing”. Wait a few seconds, then send `/jobs stuck`: it"
-        f" says when `/jobs rescue {' '.join(map(str, jobs))}` puts {'it' if one else 'them'} back."
+        f" says from when `/jobs rescue {' '.join(map(str, jobs))}` may put"
+        f" {'it' if one else 'them'} back."
         f" If you do nothing, another worker does so within a minute."
     )
 

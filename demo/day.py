@@ -97,8 +97,8 @@ def build_trials() -> list[Trial]:
             Step(
                 "Stop a long operation",
                 "Press *Flood newsletter* below and wait until *Just happened* says that the mails"
-                " are in the queue. Then send `/jobs cancel --all newsletter`, confirm, and press"
-                " *Stop* while the bar moves.",
+                " are in `newsletter`. Then send `/jobs cancel --all newsletter`, confirm, and"
+                " press *Stop* while the bar moves.",
                 ADA,
             ),
             audited="word = 'cancel' AND outcome = 'partly'",

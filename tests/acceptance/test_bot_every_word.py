@@ -40,7 +40,7 @@ WORDS = [
     ("rescue {lost}", "operator", "channel", "✅ Job {lost} put back by"),
     ("rescue", "operator", "channel", "🟢 No job needed a rescue."),
     ("take {shown}", "operator", "channel", "✅ {group}, send, is taken by @"),
-    ("take {group} --drop", "operator", "channel", "✅ {group}, send, is given back by @"),
+    ("take {group} --drop", "operator", "channel", "✅ {group}, send, was given back by @"),
     ("mute {group} --for 2h", "operator", "channel", "✅ {group}, send, is muted by @"),
     ("mute {group} --off", "operator", "channel", "✅ {group}, send, is not muted any more"),
     ("rescue --force {running}", "admin", "channel", "Rescue job {running} of email by force?"),

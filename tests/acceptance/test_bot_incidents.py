@@ -68,7 +68,7 @@ async def test_who_took_an_incident_gives_it_back_by_the_button_of_the_answer(po
         assert answer.text.startswith(f"✅ I-1 is taken by <@{OPERATOR}>.")
         await press(slack, bot, answer.ts, "Give it back")
         [answer] = [one for one in slack.messages(OPS, OPERATOR) if one.ephemeral]
-        assert "I-1 is given back" in answer.text
+        assert "I-1 was given back" in answer.text
         await see(watch, 1)
         [message] = roots(slack)
         assert "Nobody is on it yet." in message.text
@@ -173,7 +173,7 @@ async def test_a_muted_incident_is_silent_in_its_thread_and_its_message_stays_tr
         assert roots(slack)[0].text.startswith("🟢 Workers are back")
         assert replies(slack) == told
         [off] = await ask(slack, bot, OPERATOR, OPS, "/jobs mute I-1 --off")
-        assert off.text.startswith(f"✅ I-1 is not muted any more, by <@{OPERATOR}>.")
+        assert off.text.startswith(f"✅ I-1 is not muted any more: <@{OPERATOR}> ended the mute.")
         await see(watch, 1)
         assert [one.partition("  ")[2] for one in replies(slack)[len(told) :]] == [
             f"<@{OPERATOR}> unmuted it."

@@ -175,7 +175,10 @@ async def test_who_may_see_take_and_mute_it(pool, conn, behind, make_job):
     dropped = await ask(pool, TakeIncident(1, drop=True))  # ana is an admin
     assert (dropped.before, dropped.incident.taken_by) == (EVA.label, None)
     told = render_result(dropped, "/jobs", by=ANA.label).text.splitlines()
-    assert told[:2] == ["✅ I-1 is given back: ana@host took <@U0EVA> off.", "Nobody is on it now."]
+    assert told[:2] == [
+        "✅ I-1 was given back: ana@host took <@U0EVA> off.",
+        "Nobody is on it now.",
+    ]
     assert f"You took {EVA.label} off.\n" in render_text(dropped)
     assert (await ask(pool, MuteIncident(1), EVA)).done == "muted"
     for number in (2, 99):
@@ -224,7 +227,7 @@ async def test_the_shell_lists_them(pool, conn, behind, make_job):
         (TakeIncident(1), "take"), (TakeIncident(1, drop=True), "give back"),
         (MuteIncident(1), "mute"), (MuteIncident(1, None), "mute"),
     ):  # fmt: skip
-        over = rf"I-1 is over since \d{{4}}.* UTC, so there is nothing to {what}$"
+        over = rf"I-1 ended at \d{{4}}.* UTC, so there is nothing to {what}$"
         with pytest.raises(InvalidRequest, match=over):
             await ask(pool, action)
     await conn.execute("UPDATE jobs_maint_incidents SET muted_until = now() + interval '1 h'")

@@ -245,7 +245,7 @@ async def test_who_is_on_the_part_that_a_role_sees_is_told_and_who_stays_on_it_a
     report = await perform(pool, ANA, TakeIncident(1, drop=True))
     assert report.incident.taken_by is None
     page, said = render_text(report), render_result(report, "/jobs", by=ANA.label).text
-    assert page.startswith("I-1 is given back.\n")
+    assert page.startswith("I-1 was given back.\n")
     assert f"{EVA.label} is still on its error {web}." in page
     assert f"<@U0EVA> is still on its error {web}." in said
     assert "Nobody" not in said
@@ -253,7 +253,7 @@ async def test_who_is_on_the_part_that_a_role_sees_is_told_and_who_stays_on_it_a
     await perform(pool, ANA, TakeIncident(1))
     dropped = await perform(pool, ANA, TakeIncident(1, drop=True))
     assert "Nobody is on it now." in render_result(dropped, "/jobs", by=ANA.label).text
-    assert render_text(dropped).startswith("I-1 is given back; nobody is on it now.\n")
+    assert render_text(dropped).startswith("I-1 was given back; nobody is on it now.\n")
 
 
 async def test_what_is_over_in_the_own_queues_is_told_as_over_while_the_rest_lasts(
@@ -284,6 +284,6 @@ async def test_what_is_over_in_the_own_queues_is_told_as_over_while_the_rest_las
     assert (one.ended_at - one.began_at).total_seconds() == 60
     assert "no worker listened to web" in told
     assert "ledger" not in told
-    with pytest.raises(InvalidRequest, match=r"I-1 is over since .* nothing to take"):
+    with pytest.raises(InvalidRequest, match=r"I-1 ended at .* nothing to take"):
         await perform(pool, EVA, TakeIncident(1))
     assert [one.kind for one in (await show(pool, ANA))[0].open] == [IncidentKind.JOBS_STUCK]

@@ -61,7 +61,7 @@ async def test_failures_are_red_while_one_is_failed_and_green_once_all_have_succ
     first, text = await become("todo", jobs[5:])
     assert first.startswith("🟡 12 ")
     whole = "all retried since, 5 have succeeded"
-    whole = whole if word == "stats" else "All jobs were retried since, 5 have succeeded."
+    whole = whole if word == "stats" else "All jobs have been retried since, 5 have succeeded."
     assert whole in first
     assert whole in text
 

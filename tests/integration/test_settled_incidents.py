@@ -120,7 +120,7 @@ async def test_it_is_red_while_one_is_failed_and_green_once_all_have_succeeded(
     await become("succeeded", incident[:1])
     assert await tell(pool) == ("🔴", "1 of the jobs has succeeded since.", True)
     await become("todo", incident[1:])
-    said = "All jobs were retried since, 1 has succeeded."
+    said = "All jobs have been retried since, 1 has succeeded."
     assert await tell(pool) == ("🟡", said, False)
     before = (await see(pool)).changes[0].revision
     [change] = (await see(pool)).changes
@@ -141,10 +141,10 @@ async def test_it_is_red_while_one_is_failed_and_green_once_all_have_succeeded(
     await become("failed", incident[:1])
     assert await tell(pool) == ("🔴", "3 of the jobs have succeeded since.", True)
     await become("cancelled", incident[:1])
-    said = "All jobs were retried or cancelled since, 3 have succeeded."
+    said = "All jobs have been retried or cancelled since, 3 have succeeded."
     assert await tell(pool) == ("🟡", said, False)
     await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (incident[0],))
-    said = "All jobs were retried or deleted since, 3 have succeeded."
+    said = "All jobs have been retried or deleted since, 3 have succeeded."
     assert await tell(pool) == ("🟡", said, False)
     digest = await perform(
         pool, ADA, ShowDigest(since=timedelta(minutes=1)), settings=MaintSettings()
@@ -153,7 +153,7 @@ async def test_it_is_red_while_one_is_failed_and_green_once_all_have_succeeded(
     assert first.startswith("🟡 No job ran in the last minute")
     assert "Retry the jobs" not in "".join(more)
     await conn.execute("DELETE FROM procrastinate_jobs")
-    assert await tell(pool) == ("🔴", "All jobs were deleted since.", False)
+    assert await tell(pool) == ("🔴", "All jobs have been deleted since.", False)
 
 
 async def test_once_it_is_over_it_says_so_of_its_jobs(pool, conn, incident, become):

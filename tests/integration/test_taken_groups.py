@@ -143,7 +143,7 @@ async def test_an_admin_takes_somebody_off_and_that_is_told(pool, fail):
     name = (await errors(pool))[0][HOOK].name
     await perform(pool, BOB, TakeGroup(name))
     dropped = await perform(pool, EVE, TakeGroup(name, drop=True))
-    said = f"✅ {name}, hook, is given back: <@U0EVE> took <@U0BOB> off."
+    said = f"✅ {name}, hook, was given back: <@U0EVE> took <@U0BOB> off."
     assert render_result(dropped, "/jobs", by="U0EVE").text.splitlines()[0] == said
     one, *_ = await incident(pool)
     assert (one.history[-1].by, one.history[-1].whom) == (EVE.label, BOB.label)

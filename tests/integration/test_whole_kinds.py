@@ -148,7 +148,7 @@ async def test_what_was_said_of_a_group_itself_ends_beside_what_is_said_of_the_w
     report = await ask(pool, TakeGroup(name, drop=True), ADA)
     assert (report.done, report.whole, report.taken_by) == ("dropped", WHOLE, ANA.label)
     still = f"is still on all errors of this kind ({WHOLE})."
-    line = f"{name} is given back; ada was on it. ana {still}"
+    line = f"{name} was given back; ada was on it. ana {still}"
     assert line in render_text(report, width=300)
     assert f"ana@here {still}" in render_result(report, "/jobs", by="U1").text
     await ask(pool, MuteGroup(WHOLE))

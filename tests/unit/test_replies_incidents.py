@@ -343,7 +343,7 @@ def test_who_types_it_is_answered():
     assert answer("muted")[0] == "✅ I-14 is muted by <@U0ANA> until 24 Nov 12:00 UTC."
     free = IncidentReport(NOW, replace(taken, taken_by=None), "dropped", ANA)
     lines = render_result(free, "/jobs", by="U0ANA").text.splitlines()
-    assert lines[:2] == ["✅ I-14 is given back by <@U0ANA>.", "Nobody is on it now."]
+    assert lines[:2] == ["✅ I-14 was given back by <@U0ANA>.", "Nobody is on it now."]
 
 
 @pytest.mark.parametrize(

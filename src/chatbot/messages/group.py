@@ -30,7 +30,7 @@ def render_group(report: GroupReport, *, by: str) -> Message:
             head = ["✅ ", bold(f"{task}, {taken}"), " by ", name_actor(by), *since, "."]
             undo = Button(GIVE_BACK, TakeGroup(name, drop=True).words())
         case "dropped":
-            head = ["✅ ", bold(f"{task}, is given back"), *tell_given_back(by, report.before)]
+            head = ["✅ ", bold(f"{task}, was given back"), *tell_given_back(by, report.before)]
             if report.whole and report.taken_by:
                 still = [" is still on ", _say_whole(report)]
                 head += ["; ", name_actor(report.taken_by), *still]
@@ -45,7 +45,8 @@ def render_group(report: GroupReport, *, by: str) -> Message:
             ]
             head += ["; ", _say_whole(report), " are still muted", *_say_mute(report), "."]
         case "unmuted":
-            head = ["✅ ", bold(f"{task}, is not muted any more"), ", by ", name_actor(by), "."]
+            head = ["✅ ", bold(f"{task}, is not muted any more"), ": "]
+            head += [name_actor(by), " ended the mute."]
         case _:
             head = [
                 "✅ ",

@@ -133,15 +133,18 @@ def _notes(report: IncidentsReport) -> Part:
 def render_taken(report: IncidentReport, by: str) -> Message:
     """The answer to somebody who typed it; a button changes only the message it is on."""
     one = report.incident
-    done = {"dropped": "given back", "unmuted": "not muted any more"}.get(report.done, report.done)
+    done = {
+        "dropped": "was given back",
+        "unmuted": "is not muted any more",
+    }.get(report.done, f"is {report.done}")
     was_dropped = report.done == "dropped"
     who = tell_given_back(by, report.before) if was_dropped else [" by ", name_actor(by)]
     if report.done == "unmuted":
-        who = [", by ", name_actor(by)]
+        who = [": ", name_actor(by), " ended the mute"]
     is_left = report.done == "unmuted" and report.whole is not None
     if is_left:
-        done = "not muted alone any more"
-    line: Line = ["✅ ", bold(f"{one.name} is {done}"), *who]
+        done = "is not muted alone any more"
+    line: Line = ["✅ ", bold(f"{one.name} {done}"), *who]
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
     if report.had_since is not None:

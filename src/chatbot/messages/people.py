@@ -57,7 +57,7 @@ def tell_taken_off(by: str, whom: str) -> list[Span | str]:
 
 
 def tell_given_back(by: str, before: str | None) -> list[Span | str]:
-    """To follow `I-7 is given back`; `before`: who was on it."""
+    """To follow `I-7 was given back`; `before`: who was on it."""
     if before is None or name_actor(before) == name_actor(by):
         return [" by ", name_actor(by)]
     return [": ", *tell_taken_off(by, before)]

@@ -65,11 +65,11 @@ class Settled:
         return self.settled_how
 
     def say_part(self, which: str) -> str:
-        """`9 of the failed were retried since, 2 have succeeded.`"""
+        """`9 of the failed have been retried since, 2 have succeeded.`"""
         one = self.settled == 1
         if self.all_succeeded:
             return f"{which} {'has' if one else 'have'} succeeded since."
-        return f"{which} {'was' if one else 'were'} {self.settled_how}."
+        return f"{which} {'has' if one else 'have'} been {self.settled_how}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def render_group(report: GroupReport, page: Page) -> None:
         case "dropped" if report.whole:
             was = f"; {before} was on it" if before else ""
             who = safe_word(say_person(report.taken_by or ""))
-            line = f"{name} is given back{was}. {who} is still on {_say_whole(report)}."
+            line = f"{name} was given back{was}. {who} is still on {_say_whole(report)}."
         case "unmuted" if report.whole:
             still = f"{_say_whole(report)} are still muted {_say_mute(report)}"
             line = f"The mute of {name} alone is ended; {still}."

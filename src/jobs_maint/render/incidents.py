@@ -233,7 +233,8 @@ def render_incident(report: IncidentReport, page: Page) -> None:
     whole = safe_word(report.whole) if report.whole else ""
     told = {
         "taken": f"{one.name} is taken by {safe_word(one.taken_by or '')}.",
-        "dropped": f"{one.name} is given back{'' if others or whole else '; nobody is on it now'}.",
+        "dropped": f"{one.name} was given back"
+        f"{'' if others or whole else '; nobody is on it now'}.",
         "muted": f"{one.name} is muted{until}: nothing is posted about it, even if it ends and "
         "comes again.",
         "unmuted": f"{one.name} is not muted any more."

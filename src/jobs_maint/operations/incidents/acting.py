@@ -201,8 +201,8 @@ def _refuse_over(one: Incident, what: str, call: Call[Any]) -> InvalidRequest:
         number = int(whole.partition("-")[2])
         words = replace(call.action, incident_id=number).words()
         return InvalidRequest(f"{one.name} is part of {whole} now; type: {words}", suggestion=words)
-    since = f" since {format_time(one.resolved_at)}" if one.resolved_at else ""
-    return InvalidRequest(f"{one.name} is over{since}, so there is nothing to {what}")
+    ended = f"ended at {format_time(one.resolved_at)}" if one.resolved_at else "is over"
+    return InvalidRequest(f"{one.name} {ended}, so there is nothing to {what}")
 
 
 def _refuse_drop(one: Incident, call: Call[Any]) -> InvalidRequest:
