@@ -391,6 +391,38 @@ async def test_jobs_that_ended_otherwise_since_the_preview_are_left_as_they_are(
     ]  # fmt: skip
 
 
+async def test_a_cancel_confirmed_late_leaves_jobs_that_ended_and_were_put_back(
+    pool, make_job, conn
+):
+    async def move(job, *statuses):
+        for status in statuses:
+            await conn.execute(
+                "UPDATE procrastinate_jobs SET status = %s WHERE id = %s", (status, job)
+            )
+
+    waits, starts, retries, failed, cancelled, runs = [
+        await make_job(queue="email") for _ in range(6)
+    ]
+    shown = await preview(pool, BulkVerb.CANCEL, queue="email")
+    await move(starts, "doing")
+    await move(retries, "doing", "todo")
+    for job in (failed, runs):
+        await move(job, "doing", "failed")
+    await ask(pool, CancelJobs((cancelled,)))
+    await ask(pool, RetryJobs((failed, cancelled, runs)))
+    await move(runs, "doing")
+    report = await confirm(pool, shown)
+    assert await list_status(make_job, [waits, starts, retries, failed, cancelled, runs]) == [
+        "cancelled", "doing", "cancelled", "todo", "todo", "doing",
+    ]  # fmt: skip
+    assert [(group.code, group.sample) for group in report.became] == [
+        ("cancelled", (waits, retries)), ("abort_requested", (starts,)),
+    ]  # fmt: skip
+    [left] = report.skips
+    assert (left.code, left.sample) == ("ended_otherwise", (failed, cancelled, runs))
+    assert left.reason == "it ended after the preview, and was then put back"
+
+
 async def test_named_jobs_that_were_given_up_are_told_and_left_where_only_failed_ones_are_asked(
     pool, make_job
 ):

@@ -18,8 +18,9 @@ Seen = Mapping[int, tuple[str, int]]
 """Id → status and attempts that the preview showed."""
 
 _ENDED = (BulkVerb.RETRY, BulkVerb.DISCARD)
-"""What acts on jobs that have ended: why they ended is what the person decided on. A waiting job
-that has meanwhile started, or run and waits again, is still one to cancel."""
+"""What acts on jobs that have ended: why they ended is what the person decided on. Of a waiting job
+no more need be kept than its id: one that started meanwhile, or waits for its next attempt by its
+own retry strategy, is still one to cancel."""
 
 
 _ANOTHER = ("another_job", "another job, deferred after the preview, has its id now")
@@ -51,8 +52,9 @@ async def leave_out(
     Left are jobs that the grant does not reach any more: earlier batches are committed, so that a
     refusal of the whole act would tell them as not done. And jobs that ended anew since the
     preview: somebody gave them up, also after others had put them back, or they ran again and
-    failed with an error nobody saw. And jobs deferred after `shown_at`: the table was truncated,
-    and they have the ids of others.
+    failed with an error nobody saw. Also those that wait or run, but ended in between: somebody
+    put them back, to be run. And jobs deferred after `shown_at`: the table was truncated, and they
+    have the ids of others.
     """
     rows = await lock_jobs(conn, ids, ALL_QUEUES, "change")
     asked = {"ids": list(rows), "moment": shown_at}
@@ -82,8 +84,10 @@ def _outside(row: Mapping[str, Any], scope: QueueScope) -> tuple[str, str] | Non
 def _changed(
     row: Mapping[str, Any], before: tuple[str, int] | None, *, ended: bool
 ) -> tuple[str, str] | None:
-    """Jobs that wait, run or succeeded are left to the verb, whose rule says why not."""
+    """Other jobs that wait, run or succeeded are left to the verb, whose rule says why not."""
     status = row["status"]
+    if ended and status in {"todo", "doing"}:
+        return "ended_otherwise", "it ended after the preview, and was then put back"
     if before is None or status not in {"failed", "cancelled", "aborted"}:
         return None
     if status != before[0]:
