@@ -15,6 +15,8 @@ from tests.support.fleet import Fleet
 from tests.support.waiting import until
 
 from chatbot.handling.lost_runs import tell_lost_runs
+from chatbot.inbound.slack_request import SlackRequest
+from chatbot.messages.marking import Mark
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, buttons, paragraph
 from chatbot.runtime.awake import Awake
@@ -382,6 +384,42 @@ async def test_a_button_whose_label_names_no_number_tells_each_who_used_it_once(
             label = "Preview the rest"
             assert find_buttons(now(slack, message)) == [label]
             assert as_text(now(slack, message)).lower().count("retried by") == times
+
+
+async def test_a_button_that_is_used_up_is_not_told_of_what_is_typed_later(pool, conn):
+    words = "retry --all mail"
+    async with open_bot(pool) as (slack, bot):
+        offered = pack([paragraph(["Stopped."]), buttons(Button("Preview the rest", words))])
+        await bot.slack.posting.post(OPS, offered)
+        [message] = slack.messages(OPS)
+        await make_failed(conn, 2, "mail")
+        [rest] = await click(slack, bot, OPERATOR, message, "Preview the rest")
+        await click(slack, bot, OPERATOR, rest, "Retry 2 jobs")
+        after = now(slack, message)
+        assert find_buttons(after) == []
+        assert f"2 retried by @{OPERATOR}" in as_text(after)
+        await make_failed(conn, 3, "mail")
+        [other] = await ask(slack, bot, ADMIN, OPS, f"/jobs {words}")
+        await click(slack, bot, ADMIN, other, "Retry 3 jobs")
+        assert now(slack, message).text == after.text
+
+
+async def test_a_mark_is_not_lost_where_its_message_is_clicked_while_another_is_marked(pool):
+    async with open_bot(pool) as (slack, bot):
+        origins, seen = bot.services.origins, []
+        for _ in range(2):
+            offered = [buttons(Button(words, words)) for words in ("retry 1", "retry 2")]
+            await bot.slack.posting.post(OPS, pack([paragraph(["Both failed."]), *offered]))
+        for one in slack.messages(OPS):
+            there = {"text": one.text, "blocks": one.blocks}
+            seen.append(SlackRequest("", OPERATOR, "", OPS, "", None, ts=one.ts, message=there))
+            origins.remember(seen[-1])
+        async with origins.replaced(OPS, seen[0].ts):
+            telling = asyncio.create_task(origins.tell_done(OPS, "retry 1", Mark((["By ana"],))))
+            await asyncio.sleep(0)  # it waits for the first message
+            origins.remember(seen[1])
+        await telling
+        assert find_buttons(slack.messages(OPS)[1]) == ["retry 2"]
 
 
 async def test_a_purge_shows_what_it_deletes_and_deletes_it(pool, conn, make_job):

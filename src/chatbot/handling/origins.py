@@ -88,7 +88,9 @@ class Origins:
     async def tell_undone(self, channel: str, words: str) -> bool:
         """Put back every button that ran these words; whether there was one in this channel."""
         found = False
-        for place, seen in list(self._seen.items()):
+        for place in list(self._seen):
+            if (seen := self._seen.get(place)) is None:
+                continue
             undone = [one for one in seen.marks if one == words or one.startswith(f"{words} ")]
             if undone:
                 for one in undone:
@@ -100,12 +102,18 @@ class Origins:
     async def tell_done(self, channel: str, words: str, mark: Mark, *, add: bool = False) -> None:
         """Put the mark to every button of the channel that runs these words.
 
-        `add`: after who ran them before, as several people may have done a part each.
+        `add`: after who ran them before, as several people may have done a part each. Once all is
+        done the button is gone, and who types its words later does something else.
         """
-        for place, seen in list(self._seen.items()):
-            if place[0] != channel or not find_button_ids(seen.message, words):
+        for place in list(self._seen):
+            # A click may have brought a newer one while the marks before were shown.
+            seen = self._seen.get(place)
+            if seen is None or place[0] != channel or not find_button_ids(seen.message, words):
                 continue
-            seen.marks[words] = mark.after(seen.marks.get(words) if add else None)
+            before = seen.marks.get(words) if add else None
+            if before and not find_button_ids(mark_done(seen.message, {words: before}), words):
+                continue
+            seen.marks[words] = mark.after(before)
             await self._show(place)
 
     async def _show(self, place: tuple[str, str]) -> bool:
