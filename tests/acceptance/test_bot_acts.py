@@ -766,6 +766,24 @@ async def test_a_long_run_without_a_message_of_ours_is_told_at_start_half_and_en
         assert slack.breaches == []
 
 
+async def test_a_run_that_goes_on_after_its_bot_was_suspended_tells_only_how_it_ended(
+    pool, conn, database_url
+):
+    await make_failed(conn, 1_200)
+    async with open_bot(pool, settings={"audit_channel": RANDOM}) as (slack, bot):
+        slack.add_bot(RANDOM)
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        async with held(database_url, offset=600):
+            await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
+            await wait_for_progress(slack, preview, "500")
+            await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 s'")
+            assert await tell_lost_runs(bot.services) == 0
+        await settle(bot)
+        told = [one.text.splitlines()[0] for one in slack.messages(RANDOM)]
+        assert [one.startswith("🟡 Stopped: 1,000 webhook jobs retried") for one in told] == [True]
+        assert as_text(now(slack, preview)).startswith("🟡 Stopped: 1,000 webhook jobs retried")
+
+
 async def test_a_run_whose_bot_died_is_told_once_with_a_preview_of_the_rest(
     pool, conn, database_url
 ):

@@ -18,6 +18,7 @@ from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
 from jobs_maint.actions import Action, Actor, CloseRun
 from jobs_maint.database import Pool
+from jobs_maint.perform import Watch
 from jobs_maint.settings import MaintSettings
 
 __all__ = ["Services", "build_services"]
@@ -41,6 +42,8 @@ class Services:
     """Somebody changed an incident: the watch looks at once, not at its next turn."""
     unstored: dict[int, CloseRun] = field(default_factory=dict)
     """How acts ended and that they were told, by request, while the database does not answer."""
+    acts: set[Watch] = field(default_factory=set)
+    """Those on sets that go on here, until their outcome was told."""
 
     @property
     def command(self) -> str:

@@ -42,13 +42,17 @@ async def tell_lost_runs(services: Services) -> int:
     """Returns how many acts were told: that they were interrupted, or what they did.
 
     One replica tells each act; if Slack does not answer, it is tried again after a minute. What
-    this bot could not store of its own acts comes first.
+    this bot could not store of its own acts comes first. One that goes on here, after the process
+    was suspended, says by itself how it ended.
     """
+    running = {watch.audit_id for watch in services.acts}
     for own in list(services.unstored.values()):
         await store(services, own)
     runs = await perform(services.pool, _BOT, TakeLostRuns(), settings=services.maint)
     told = 0
     for run in runs:
+        if run.audit_id in running:
+            continue
         message = render_lost(run, services.command)
         try:
             await _tell(services, run, message)

@@ -68,6 +68,16 @@ class Acts:
         known = await services.find_actor(request, action)
         running = RunningAct(services, request, await find_target(services.directory, request))
         self._running.add(running)
+        services.acts.add(running.watch)
+        try:
+            return await self._run(request, running, action, known)
+        finally:
+            services.acts.discard(running.watch)
+
+    async def _run(
+        self, request: SlackRequest, running: RunningAct, action: Action[Any], known: KnownActor
+    ) -> Answer | None:
+        services = self._services
         try:
             async with running.shown():
                 report = await perform(
