@@ -118,6 +118,24 @@ def test_a_job_whose_worker_is_killed_is_rescued_and_finishes(queue):
     assert f"pid {victim.pid}" in lost[2]
 
 
+@pytest.mark.parametrize(("task", "ends"), [("lasts", "aborted"), ("lasts_or_retries", "failed")])
+def test_a_running_job_that_is_asked_to_abort_ends_and_is_not_run_again(
+    queue, jobs_maint, task, ends
+):
+    """As failed where its task would retry it: Procrastinate refuses that retry."""
+    job = queue.hold(task, "slow")
+    worker = queue.worker("slow", "quick")
+    queue.wait_for_runs(job, 1)
+    asked = jobs_maint("cancel", job)
+    assert (asked.returncode, asked.stderr) == (0, "")
+    queue.wait_for_status(job, ends)
+    queue.wait_for_status(queue.defer("quick", "quick"), "succeeded")
+    worker.send(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert queue.runs(job) == [(0, "start")]
+    assert queue.all("SELECT kind, will_retry FROM jobs_maint_failures") == [("aborted", False)]
+
+
 def test_a_draining_worker_keeps_its_long_job_while_a_new_one_starts(queue):
     """A rolling deploy: no heartbeat while it drains, and the new worker prunes its row."""
     job = queue.hold("lasts", "slow")

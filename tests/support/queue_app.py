@@ -63,6 +63,11 @@ async def lasts(context: JobContext, *, only_first: bool = False) -> None:
     note(context, "end")
 
 
+@app.task(name="lasts_or_retries", queue="slow", pass_context=True, retry=3)
+async def lasts_or_retries(context: JobContext) -> None:
+    await lasts.func(context)
+
+
 @app.task(name="blocks", queue="slow", pass_context=True)
 async def blocks(context: JobContext) -> None:
     """Blocks the event loop, as CPU-bound code in an async task does: no heartbeat meanwhile."""
