@@ -14,6 +14,7 @@ __all__ = [
     "FarTime",
     "format_age",
     "format_duration",
+    "format_span",
     "format_time",
     "format_wait",
     "is_near",
@@ -138,6 +139,21 @@ def format_age(duration: timedelta | float) -> str:
     if seconds < 172_800:
         return f"{seconds / 3_600:.0f} h"
     return f"{seconds / 86_400:.0f} d"
+
+
+def format_span(seconds: float) -> str:
+    """A window: as `format_age`, but `2 h 30 min` where one unit would tell another window."""
+    said = format_age(seconds)
+    number, unit = said.removeprefix("< ").split()
+    if abs(float(number) * _UNITS[unit[0]] - seconds) <= seconds / 30:
+        return said
+    for unit, size, part, smaller in (
+        ("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1),
+    ):  # fmt: skip
+        if seconds >= size:
+            whole, rest = divmod(round(seconds / smaller), size // smaller)
+            return f"{whole} {unit} {rest} {part}" if rest else f"{whole} {unit}"
+    return said
 
 
 class FarTime(datetime):

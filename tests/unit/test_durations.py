@@ -6,6 +6,7 @@ import pytest
 from jobs_maint.durations import (
     format_age,
     format_duration,
+    format_span,
     parse_duration,
     parse_window,
     respell_duration,
@@ -121,6 +122,18 @@ def test_a_window_is_longer_than_nothing_and_has_an_end(text):
 def test_an_age_is_one_number_and_one_unit(seconds, text):
     assert format_age(seconds) == text
     assert format_age(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (8.2, "8 s"), (90, "90 s"), (100, "1 min 40 s"), (282, "4 min 42 s"), (297, "5 min"),
+        (300, "5 min"), (3_600, "60 min"), (9_000, "2 h 30 min"), (86_400, "24 h"),
+        (129_600, "36 h"), (475_200, "5 d 12 h"), (604_800, "7 d"), (215_990, "2 d 12 h"),
+    ],
+)  # fmt: skip
+def test_a_window_is_told_as_what_was_asked_for(seconds, text):
+    assert format_span(seconds) == text
 
 
 def test_an_age_never_grows_past_three_digits_within_years():

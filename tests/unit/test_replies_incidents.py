@@ -214,6 +214,15 @@ def test_what_misses_time_after_time_began_with_the_first():
     assert "Since 11:30 UTC, for 30 min." in text(replace(tick, value=600.0))
 
 
+def test_how_long_it_lasts_is_told_of_the_moment_of_its_other_numbers():
+    seen = NOW - timedelta(seconds=7)
+    since = seen - timedelta(seconds=51)
+    behind = replace(KINDS[2], value=51.0, seen_at=seen, since=since, history=())
+    told = text(behind)
+    assert "webhook is 51 s behind" in told
+    assert ", for 51 s" in told
+
+
 def test_the_number_moves_and_the_worst_is_kept():
     behind = replace(KINDS[2], value=600.0, worst=1500.0)
     assert "webhook is 10 min behind" in text(behind)

@@ -161,6 +161,7 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
 
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:
+    """How long it lasts is told of the moment of its other numbers."""
     begin, sign, since = incident.told_since, find_sign(incident), say_since(incident)
     line: list[Span | str] = []
     if incident.spells > 1:  # it was not so all the time
@@ -168,7 +169,7 @@ def tell_begin(incident: Incident, as_of: datetime) -> Line:
         line += [f" · {since} ", when(sign, as_of)] if sign else []
     else:
         begin = sign or begin
-        lasts = f", for {format_age(as_of - begin)}{say_unheard(incident)}"
+        lasts = f", for {format_age(min(as_of, incident.seen_at) - begin)}{say_unheard(incident)}"
         line = [f"{since[0].upper()}{since[1:]} ", when(begin, as_of), lasts]
     if incident.unlike:  # these would be of the error that leads it alone
         return [*line, *tell_which(incident), "."]

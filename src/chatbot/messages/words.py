@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_span
 from jobs_maint.models import LARGEST_LIMIT
 from jobs_maint.quoting import show_name
 
@@ -136,7 +136,7 @@ def say_span(seconds: float) -> tuple[str, str]:
         return said, f"the {said} before"
     if 57 <= seconds <= 63:
         return "minute", "the minute before"
-    span = f"{max(1, round(seconds))} s" if seconds < 100 else f"{round(seconds / 60)} min"
+    span = f"{max(1, round(seconds))} s" if seconds < 100 else format_span(seconds)
     return span, f"the {span} before"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs_maint.durations import format_age, format_duration
+from jobs_maint.durations import format_duration, format_span
 from jobs_maint.models import DigestReport, say_abandoned, say_alive
 from jobs_maint.render.conditions import say_incident
 from jobs_maint.render.coverage import safe_own, safe_reach, say_aside, say_deleting
@@ -19,7 +19,7 @@ __all__ = ["PAGES"]
 def render_digest(report: DigestReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
     where += safe_reach(report.limited_to_queues) + say_aside(report.own_jobs)
-    span = format_age(report.until - report.since)
+    span = format_span((report.until - report.since).total_seconds())
     there, until = sort_incidents(report.incidents), report.until
     now = [one for one in there if one.is_open]
     for incident in now:

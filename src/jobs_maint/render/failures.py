@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from jobs_maint.durations import format_age, format_time
+from jobs_maint.durations import format_span, format_time
 from jobs_maint.models import ErrorGroup, ErrorsReport
 from jobs_maint.render.coverage import (
     UNTIL_IN_FUTURE,
@@ -30,7 +30,7 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
     if covered := say_coverage(report.queues, report.tasks):
         where += f" {safe_line(covered)}"
     where += safe_reach(report.limited_to_queues) + say_aside(report.own_jobs)
-    span = format_age(report.since_seconds)
+    span = format_span(report.since_seconds)
     lately = f"in the last {span}"
     if report.until is not None:
         lately = f"in the {span} to {format_time(report.until)}"

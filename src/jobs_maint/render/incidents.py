@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_span
 from jobs_maint.models import (
     Condition,
     Incident,
@@ -68,7 +68,7 @@ def render_incidents(report: IncidentsReport, page: Page) -> None:
         _show(one, report.as_of, page)
     if report.recent:
         page.line()
-        page.line(f"Over in the last {format_age(report.since_seconds)}", "bold")
+        page.line(f"Over in the last {format_span(report.since_seconds)}", "bold")
         for one in report.recent:
             page.line(_over(one, report.as_of), indent=2)
     page.line()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from jobs_maint.durations import format_age, format_wait
+from jobs_maint.durations import format_age, format_span, format_wait
 from jobs_maint.models import (
     AuditEntry,
     AuditReport,
@@ -210,7 +210,7 @@ def render_audit(report: AuditReport, page: Page) -> None:
     where = f"[{report.environment}] " if report.environment else ""
     page.line(
         f"{where}{requests[:1].upper()}{requests[1:]}{by} in the last "
-        f"{format_age(report.since_seconds)}{', newest first' if report.total > 1 else ''}.",
+        f"{format_span(report.since_seconds)}{', newest first' if report.total > 1 else ''}.",
         "bold",
     )
     entries = report.entries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs_maint.durations import format_age, format_time
+from jobs_maint.durations import format_span, format_time
 from jobs_maint.models import (
     FailedJob,
     FailedJobsReport,
@@ -197,7 +197,7 @@ def _failed_headline(report: FailedJobsReport) -> str:
         parts.append(f"with {in_quotes(report.error, 200)} in the error")
     if report.group is not None:
         parts.append(f"of the group {report.group}")
-    span = format_age(report.since_seconds) if report.since_seconds is not None else ""
+    span = format_span(report.since_seconds) if report.since_seconds is not None else ""
     if span and report.until is None:
         parts.append(f"in the last {span}")
     elif report.until is not None:
