@@ -117,6 +117,11 @@ class DatabaseUnavailable(JobsMaintError):
     code = "database_unavailable"
     exit_code = 69
 
+    def __init__(self, message: str, *, maybe_elsewhere: bool = False) -> None:
+        """`maybe_elsewhere`: the tables may be in another database than the one that answered."""
+        super().__init__(message)
+        self.maybe_elsewhere = maybe_elsewhere
+
 
 class NotPermitted(JobsMaintError):
     """The actor lacks the role, or the grant does not reach this queue or channel.

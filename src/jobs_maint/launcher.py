@@ -16,8 +16,11 @@ _OURS = b"procrastinate-ops"
 """In the first line of our package."""
 
 
-def describe_hidden_bot() -> str | None:
-    """One sentence when `import chatbot` does not find our package; does not import it."""
+def describe_hidden_bot() -> tuple[str, str] | None:
+    """What is so where `import chatbot` does not find our package, and what to do.
+
+    It is not imported.
+    """
     import importlib.util
     from contextlib import suppress
     from pathlib import Path
@@ -27,17 +30,17 @@ def describe_hidden_bot() -> str | None:
     except (ImportError, ValueError):  # a module without a spec stands in its place
         spec = None
     if spec is None:
-        return "the package chatbot of procrastinate-ops is not installed; install it anew"
+        return "the package chatbot of procrastinate-ops is not installed", "install it anew"
     folder = next(iter(spec.submodule_search_locations or ()), None)
     place = folder or spec.origin or "an unknown place"
     if spec.has_location and spec.origin:
         with suppress(OSError):
             if _OURS in Path(spec.origin).read_bytes().partition(b"\n")[0]:
                 return None
+    where = "where it is not on Python's path (PYTHONPATH, site-packages)"
     return (
-        f"the package chatbot at {place} hides the one of procrastinate-ops; "
-        "rename it, or start jobs-chatbot where it is not on Python's path (PYTHONPATH, "
-        "site-packages)"
+        f"the package chatbot at {place} hides the one of procrastinate-ops",
+        f"rename it, or start jobs-chatbot {where}",
     )
 
 
@@ -49,6 +52,6 @@ def main() -> None:
     from jobs_maint.errors import InvalidSettings
 
     if hidden := describe_hidden_bot():
-        sys.stderr.write(f"jobs-chatbot: {hidden}\n")
+        sys.stderr.write(f"jobs-chatbot: {'; '.join(hidden)}\n")
         sys.exit(InvalidSettings.exit_code)
     importlib.import_module(f"{_BOT}.__main__").main()

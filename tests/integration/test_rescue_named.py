@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -743,6 +744,16 @@ async def test_ids_of_which_none_runs_have_nothing_to_confirm(pool, make_job):
 
 
 # --- force ----------------------------------------------------------------------------------------
+
+
+async def test_why_a_job_is_ended_by_force_is_told_apart_from_who_forced_it(fleet, pool):
+    """A person may be called so that the name looks like an end of the sentence."""
+    ana = replace(ANA, name="ana; on call", id="ana; on call")
+    job = await run_job(fleet)
+    shown = await ask(pool, PreviewRescue((job,), force=True), ana, max_rescues=0)
+    report = await confirm(pool, shown, ana, max_rescues=0)
+    said = render_bulk(report, "/jobs", by="slack:U0ANA").text
+    assert f"1 failed for good (job {job}): it was already put back 0 times" in said
 
 
 async def test_a_force_names_the_risk_and_puts_a_job_back_though_its_worker_lives(

@@ -101,8 +101,8 @@ def test_a_group_of_a_digest_is_named_by_the_type_alone_where_that_tells_it_apar
         group("httpx.ConnectTimeout", "POST https://x/y timed out after 10 s"),
         group(None, WHO),
         group(None, "", recorded=False),
-        group(None, "a failure without a type"),
-        group(None),
+        group("", "a failure without a type"),
+        group(""),
     )
     assert lines == [
         "3  deliver  ConnectTimeout, new",

@@ -27,7 +27,7 @@ from jobs_maint.grammar import parse_words, read_dashes, split_text
 from jobs_maint.models import Condition, HistoryEntry, IncidentKind, IncidentReport, IncidentsReport
 from jobs_maint.operations.incidents.reach import limit_to
 from jobs_maint.render import render_text
-from jobs_maint.render.conditions import say_condition, say_incident, say_past
+from jobs_maint.render.conditions import say_condition, say_incident, say_past, say_within
 
 NO_WORKER = KINDS[0]
 GROUP = next(one for one in KINDS if one.kind is IncidentKind.GROUP)
@@ -485,3 +485,13 @@ def test_who_reaches_one_queue_is_told_who_is_on_the_error_of_that_queue():
     )
     [theirs] = limit_to(QueueScope(("reports",)), [replace(whole, history=steps)])
     assert theirs.spells == 1, "how it was opened is not shown; it did not come again"
+
+
+def test_the_name_of_a_queue_stays_as_it_is_typed_where_it_reads_like_a_word_of_ours():
+    behind = next(one for one in KINDS if one.kind is IncidentKind.QUEUE_BEHIND)
+    for name in ("errors", "The mail"):
+        entry = HistoryEntry(NOW, "resolved", behind.kind, name, 1_380.0, why="cancelled")
+        whole = replace(behind, subject=name, history=(*behind.history, entry))
+        told = render_entries(whole, (replace(entry, what="began"),), NOW).text
+        assert f"{name} is " in told, told
+        assert f"{name} is " in say_within(whole)

@@ -106,27 +106,40 @@ def one_line(text: str, limit: int = 60) -> str:
     return cut(" ".join(defuse(text[: 20 * limit]).split()), limit) or "“”"
 
 
-def name_queues(queues: Sequence[str], asked: Asked | None = None) -> str:
+def name_queues(queues: Sequence[str], asked: Asked | None = None, word: str = "of") -> str:
     """` of webhook`, ` of 3 queues`, or nothing where no queue is known."""
     if len(queues) > 1:
-        return f" of {len(queues)} queues"
+        return f" {word} {len(queues)} queues"
     queue = queues[0] if queues else asked.queue if asked is not None else None
-    return f" of {name_queue(queue)}" if queue is not None else ""
+    return f" {word} {name_queue(queue)}" if queue is not None else ""
 
 
 def into_queues(queues: Sequence[str], asked: Asked) -> str:
     """` into webhook`, ` into 3 queues`, or nothing where no queue is known."""
-    return name_queues(queues, asked).replace(" of ", " into ", 1)
+    return name_queues(queues, asked, "into")
 
 
 def say_changed(
-    verb: str, number: int, asked: Asked, queues: Sequence[str] = (), *, done: str = ""
+    verb: str,
+    number: int,
+    asked: Asked,
+    queues: Sequence[str] = (),
+    *,
+    done: str = "",
+    within: bool = False,
 ) -> str:
-    """`35 jobs of webhook retried`, `35 jobs put back into webhook`; `done`: another word."""
-    jobs = count(number, "job") if number else "No job"
+    """`35 jobs of webhook retried`, `35 jobs put back into webhook`; `done`: another word.
+
+    `within` a sentence, of one queue: `35 webhook jobs retried`.
+    """
+    many, noun = f"{number:,}" if number else "no" if within else "No", "job"
+    noun += "s" if number > 1 else ""
     if verb == "retry" and asked.puts_back:
-        return f"{jobs} put back{into_queues(queues, asked)}"
-    return f"{jobs}{name_queues(queues, asked)} {done or find_verb(verb).done}"
+        return f"{many} {noun} put back{into_queues(queues, asked)}"
+    done = done or find_verb(verb).done
+    if within and len(queues) == 1:
+        return f"{many} {name_queue(queues[0])} {noun} {done}"
+    return f"{many} {noun}{name_queues(queues, asked)} {done}"
 
 
 def list_ids(skip: SkipGroup) -> str:

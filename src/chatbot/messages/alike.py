@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from chatbot.messages.parts import Button, Span, code
-from chatbot.messages.words import describe_loss, first_lines, short_task
+from chatbot.messages.words import first_lines, short_task
 from jobs_maint.actions import (
     BulkVerb,
     JobFilter,
@@ -16,7 +16,7 @@ from jobs_maint.actions import (
     escape_glob,
     plain_name,
 )
-from jobs_maint.models import ErrorGroup, FailedGroup, says_messages
+from jobs_maint.models import ErrorGroup, FailedGroup, Loss, says_messages
 from jobs_maint.redaction import HIDDEN
 from jobs_maint.verbs import say_unrecorded
 
@@ -47,10 +47,9 @@ def describe_error(group: Group) -> str:
         return say_unrecorded(awaited=group.awaited)
     name = (group.exception_type or "")[:LONGEST_LOOK].rpartition(".")[2]
     message = group.describe_message()[:LONGEST_LOOK]
-    lost = getattr(group, "kind", None) == "worker_lost"
-    if lost or (group.exception_type is None and message.startswith(("worker ", "its worker "))):
-        what, who = describe_loss(message)
-        message = f"{what} ({who})" if who else what
+    if group.lost:
+        lost = Loss.read(message)
+        message = f"{lost.what} ({lost.who})" if lost.who else lost.what
     elif name and not message.startswith(name):
         message = f"{name}: {message}" if message else name
     return first_lines(message) or "an error without text"

@@ -27,7 +27,6 @@ from chatbot.messages.words import (
     cut,
     cut_middle,
     defuse,
-    describe_loss,
     first_lines,
     name_queue,
     sentence,
@@ -35,7 +34,7 @@ from chatbot.messages.words import (
 )
 from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
-from jobs_maint.models import FailedRun, JobDetails
+from jobs_maint.models import FailedRun, JobDetails, Loss
 from jobs_maint.quoting import show_name
 from jobs_maint.redaction import HIDDEN
 from jobs_maint.verbs import NO_TRACEBACK, describe_state, say_missing_error
@@ -161,7 +160,7 @@ def _headline(job: JobDetails) -> list[Line]:
     error = first_lines(_error(last), lines=2, width=300)
     lines = [[f"{dot} ", bold(error[:1].upper() + error[1:])]]
     lines.append([f"{state}: {where}, {tried}."])
-    who = describe_loss(last.message)[1] if last.kind == "worker_lost" else ""
+    who = Loss.read(last.message).who if last.kind == "worker_lost" else ""
     close = _is_close(job)
     told = spell_times(sentence(cut(who, 200)), job.as_of, seconds=close)
     return [*lines, told] if who else lines
@@ -178,7 +177,7 @@ def _say_tried(job: JobDetails) -> str:
 
 def _error(run: FailedRun) -> str:
     if run.kind == "worker_lost":
-        return describe_loss(run.message)[0]
+        return Loss.read(run.message).what
     name = (run.exception_type or "").rpartition(".")[2]
     if name and not run.message.startswith(name):
         return f"{name}: {run.message}" if run.message else name
@@ -231,7 +230,7 @@ def _attempts(job: JobDetails) -> list[Line]:
     for run in job.failures[-MOST_ATTEMPTS:]:
         error = first_lines(_error(run), lines=1, width=160)
         if run.kind == "worker_lost":
-            who = describe_loss(run.message)[1]
+            who = Loss.read(run.message).who
             error += f": {who}" * bool(who) + "; the job was put back" * run.will_retry
         elif job.last_error is not None and _error(run) == _error(job.last_error):
             error = "the error above"

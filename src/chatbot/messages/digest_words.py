@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from chatbot.messages.act_words import one_line
 from chatbot.messages.incident_words import capital, say_advice, say_kind
 from chatbot.messages.parts import Line, Span, bold, when
-from chatbot.messages.words import count, cut, defuse, name_queue, say_change, say_span
+from chatbot.messages.words import (
+    count,
+    cut,
+    defuse,
+    name_queue,
+    say_change,
+    say_span,
+    sentence,
+)
 from jobs_maint.durations import format_age
 from jobs_maint.models import (
     DigestReport,
@@ -90,7 +98,7 @@ def _say_first(report: DigestReport) -> str:
     if one is None or (one.kind is IncidentKind.QUEUE_BEHIND and late):
         return _say_late(late) if late else ""
     if one.kind is IncidentKind.NO_WORKER:
-        return capital(say_kind(one).named)
+        return capital(one, say_kind(one).named)
     said = ", ".join(filter(None, (say_condition(one), say_settled(one))))
     return cut(defuse(said), 200)
 
@@ -161,7 +169,7 @@ def _say_life(report: DigestReport) -> str:
     waits = f"{about}{count(ready, 'job waits', 'jobs wait')}" if ready else "no job waits"
     runs = f"{count(report.running, 'job runs', 'jobs run')}; " if report.running else ""
     alive = say_alive(report.workers) if report.workers else "no worker is alive"
-    return f"{capital(alive)}; {runs}{waits}."
+    return sentence(f"{alive}; {runs}{waits}")
 
 
 def _tell_incident(one: Incident, report: DigestReport) -> Line:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
-from chatbot.messages.words import cut, describe_loss, first_lines, short_task
-from jobs_maint.models import ErrorGroup
+from chatbot.messages.words import cut, first_lines, short_task
+from jobs_maint.models import ErrorGroup, Loss
 from jobs_maint.verbs import say_unrecorded
 
 __all__ = ["name_errors"]
 
 LONGEST = 40
 """Of a message: the line is read on a phone."""
-_LOST = re.compile(r"(?:worker \d+|its worker) (?:\(|is gone)")
-"""How the rescue describes a worker that is gone; the group itself does not tell."""
 
 
 def name_errors(groups: Sequence[ErrorGroup]) -> list[str]:
@@ -36,8 +34,8 @@ def name_errors(groups: Sequence[ErrorGroup]) -> list[str]:
 def _type(group: ErrorGroup) -> str:
     if not group.recorded:
         return say_unrecorded(awaited=group.awaited)
-    if group.exception_type is None and _LOST.match(group.message):
-        return describe_loss(group.message.partition("; ")[0])[0]
+    if group.lost:
+        return replace(Loss.read(group.message), then="").what
     return cut((group.exception_type or "").rpartition(".")[2][:200], 60)
 
 

@@ -41,7 +41,7 @@ def find_merged(incident: Incident) -> str | None:
 
 def say_merged(incident: Incident, merged: str) -> str:
     """`webhook is 23 min behind: part of I-12 now, "no worker is alive"`."""
-    said = f"{capital(say_within(incident))}: part of {merged} now"
+    said = f"{capital(incident, say_within(incident))}: part of {merged} now"
     if cause := incident.facts.get("cause"):
         entry = HistoryEntry(incident.seen_at, "cause", IncidentKind(cause[0]), str(cause[1]), 0.0)
         said += f', "{say_kind(entry).named}"'

@@ -88,7 +88,7 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
         also = "With the same cause" if has_same_cause(kind, incident) else "Also"
         told = step.format(named=named, sized=sized, by=entry.by, also=also)
         return [told, *(tell_name(entry) if entry.what in {"folded", "remains"} else ()), "."]
-    return [f"{capital(sized if entry.kind.is_count else named)}."]
+    return [f"{capital(kind, sized if entry.kind.is_count else named)}."]
 
 
 def _is_told_of_whole(entry: HistoryEntry, incident: Incident) -> bool:

@@ -149,12 +149,12 @@ def say_end(what: Incident | Condition | HistoryEntry, why: Why) -> str:
     if not reason:
         if why == "ran":
             return f"A worker has run the jobs of {_name(what)}"
-        return capital(_say_fewer(what, why) or kind.over)
+        return capital(what, _say_fewer(what, why) or kind.over)
     if is_good(what.kind, why):
         return f"{_name(what)} is no longer behind: {reason}"
     if isinstance(what, HistoryEntry):
         what = Condition(what.kind, what.subject, what.value, 0)
-    return f"{capital(say_past(what))}, but {reason}"
+    return f"{capital(what, say_past(what))}, but {reason}"
 
 
 def _say_fewer(what: Incident | Condition | HistoryEntry, why: Why) -> str:
@@ -269,7 +269,8 @@ def quote_error(incident: Incident) -> str:
     return first_lines(text)
 
 
-def capital(text: str) -> str:
+def capital(what: Incident | Condition | HistoryEntry, text: str) -> str:
     """As a sentence begins; names of queues and tasks stay as they are typed."""
-    is_ours = text.partition(" ")[0] in {"no", "many", "the", "jobs", "errors"}
-    return f"{text[0].upper()}{text[1:]}" if is_ours else text
+    if text.startswith(_name(what).removesuffix("…")):
+        return text
+    return f"{text[0].upper()}{text[1:]}"

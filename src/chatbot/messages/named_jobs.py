@@ -12,7 +12,7 @@ from chatbot.messages.people import name_actor
 from chatbot.messages.words import count, cut, name_queue, sentence, short_task
 from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
-from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport
+from jobs_maint.models import ActReport, ItemOutcome, ItemResult, Loss, RescueReport
 from jobs_maint.verbs import find_verb
 
 __all__ = ["MESSAGES", "render_acts"]
@@ -98,14 +98,15 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
 def _render_rescued(item: ItemResult, by: str, details: Button, warnings: Sequence[str]) -> Message:
     """What became of a job whose worker is gone, and which worker that was."""
     became, dot, then = _RESCUED.get(item.code, ("rescued", "✅ ", ""))
-    who, _, why = one_line(item.reason, 400).partition("; ")
+    lost = Loss.read(one_line(item.reason, 400))
     asked: Line = [" by ", name_actor(by), "."]
     if item.code in _ENDED:
         asked = [". Rescue requested by ", name_actor(by), "."]
     lines: list[Line] = [[dot, bold(f"Job {item.job_id} {became}"), *asked]]
-    lines.append([f"{_what(item)} {then or 'has no worker'}{f': {why}' if why else ''}."])
-    if who:
-        lines.append([sentence(who)])
+    why = f": {lost.then}" if lost.then else ""
+    lines.append([f"{_what(item)} {then or 'has no worker'}{why}."])
+    if lost.who:
+        lines.append([sentence(lost.who)])
     lines += [[one_line(warning, 400)] for warning in warnings]
     again = []
     if item.code in _ENDED:

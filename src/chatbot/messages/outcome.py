@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from chatbot.messages.act_words import (
     NEW_PREVIEW,
     PREVIEW_REST,
@@ -35,10 +33,10 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
-from chatbot.messages.words import count, name_queue, sentence
+from chatbot.messages.words import count, sentence
 from jobs_maint.actions import ShowStats
 from jobs_maint.durations import format_age
-from jobs_maint.models import Aftermath, BulkReport, SkipGroup
+from jobs_maint.models import Aftermath, BulkReport, Loss, SkipGroup
 from jobs_maint.verbs import RESCUED, find_verb
 
 __all__ = ["MESSAGES", "render_bulk", "render_dropped", "render_too_late"]
@@ -136,13 +134,13 @@ def _verdict(report: BulkReport, asked: Asked, by: str) -> Line:
         number = _changed(report, "cancelled")
     elif report.verb == "rescue":
         number, done = _changed(report, "put_back"), "put back"
-    what = say_changed(report.verb, number, asked, report.queues, done=done)
+    what = say_changed(report.verb, number, asked, report.queues, done=done, within=report.stopped)
     if report.verb == "cancel" and not number and report.done:
         where = name_queues(report.queues, asked)
         what = f"{count(report.done, 'running job')}{where} asked to abort"
     if report.stopped:
-        what = f"Stopped: {_in_queue(report, what)}"
-        return ["🟡 ", bold(what), " by ", name_actor(by), f", {_tell_left(report, asked)}."]
+        left = _tell_left(report, asked)
+        return ["🟡 ", bold(f"Stopped: {what}"), " by ", name_actor(by), f", {left}."]
     ended = report.verb == "rescue" and number < report.done
     dot = "🟡 " if ended or report.failures else "✅ "
     return [dot, bold(what), " by ", name_actor(by), f" in {format_age(report.elapsed_seconds)}."]
@@ -156,16 +154,6 @@ def _verdict_after(report: BulkReport, asked: Asked, by: str, after: Aftermath) 
     as_of = when(after.as_of, after.as_of)
     what = f"{what}: {tell_aftermath(after)}."
     return [dot, bold(what), " Requested by ", name_actor(by), ", as of ", as_of, "."]
-
-
-def _in_queue(report: BulkReport, what: str) -> str:
-    """`45,000 jobs of newsletter cancelled` → `45,000 newsletter jobs cancelled`."""
-    if len(report.queues) != 1:
-        return f"{what[:1].lower()}{what[1:]}"
-    queue = name_queue(report.queues[0])
-    noun = "job" if re.match(r"(1|No) job", what) else "jobs"
-    said = what.replace(f" {noun} of {queue} ", f" {queue} {noun} ", 1)
-    return f"{said[:1].lower()}{said[1:]}"
 
 
 def _tell_left(report: BulkReport, asked: Asked) -> str:
@@ -198,9 +186,10 @@ def _became(report: BulkReport, to: Asked) -> list[Line]:
 def _ended(group: SkipGroup) -> str:
     """`1 failed for good (job 13): it was put back 3 times already.`; one job in full."""
     became = f"{group.count:,} {RESCUED.get(group.code) or one_line(group.code)}"
-    lost, _, then = group.reason.partition("; ")
-    why = one_line(then or lost, 300).rstrip(".") if group.count == 1 and group.reason else ""
-    return tell_why(group, became, why) if why else f"{became}{list_ids(group)}."
+    lost = Loss.read(group.reason)
+    if group.count > 1 or not group.reason:
+        return f"{became}{list_ids(group)}."
+    return tell_why(group, became, one_line(lost.then or lost.who, 300).rstrip("."))
 
 
 def _follow(queues: tuple[str, ...]) -> str:

@@ -23,7 +23,7 @@ from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import GetJob, ListStuck
 from jobs_maint.durations import format_age
-from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, say_acts, say_held
+from jobs_maint.models import ItemOutcome, ItemResult, Loss, RescueReport, say_acts, say_held
 
 __all__ = ["MESSAGES", "render_rescue"]
 
@@ -119,15 +119,8 @@ def _tell(alike: Sequence[ItemResult]) -> Part:
     reason = item.reason[:1_000]
     if item.code in _BECAME:
         line.append(f" · {_BECAME[item.code]}")
-        reason = _why(reason)
+        reason = Loss.read(reason).say_died()
     return paragraph(line, spell_times(cut(reason or item.code, 300)))
-
-
-def _why(reason: str) -> str:
-    """`worker 13 (web-3 pid 90) died, last beat 11:44`, and why it was not put back."""
-    who, _, then = reason.partition("; ")
-    died = who.replace(" last beat at ", " died, last beat ")
-    return f"{then}; {died}" if then else died
 
 
 MESSAGES: Messages = {

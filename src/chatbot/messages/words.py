@@ -10,13 +10,11 @@ from jobs_maint.models import LARGEST_LIMIT
 from jobs_maint.quoting import show_name
 
 __all__ = [
-    "STILL_BEATS",
     "ago",
     "count",
     "cut",
     "cut_middle",
     "defuse",
-    "describe_loss",
     "escape",
     "first_lines",
     "larger_limit",
@@ -34,9 +32,6 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-
-STILL_BEATS = " still beats and no longer reports "
-"""What the rescue says of a worker that lives and has lost a job."""
 
 _STORED_CUT = re.compile(r"\n… (?P<missing>\d[\d,]{0,14}) characters cut …\n")
 """What the recorder left out of a long traceback."""
@@ -93,13 +88,6 @@ def first_lines(text: str, lines: int = 2, width: int = 110) -> str:
     if len(there) > lines and shown and not shown[-1].endswith("…"):
         shown[-1] = cut(f"{shown[-1]} …", width + 2)
     return "\n".join(shown)
-
-
-def describe_loss(message: str | None) -> tuple[str, str]:
-    """What the rescue stored of a lost worker → what it means, and which worker it was."""
-    who, _, then = (message or "").partition("; ")
-    what = "its worker lost it" if STILL_BEATS in who else "its worker died"
-    return f"{what}; {then}" if then else what, who
 
 
 def number(value: int) -> str:

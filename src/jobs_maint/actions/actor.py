@@ -18,6 +18,7 @@ __all__ = [
     "QueueScope",
     "Role",
     "describe_actor",
+    "describe_person",
     "escape_glob",
     "like_pattern",
     "part_pattern",
@@ -180,9 +181,14 @@ class Actor:
 
 def describe_actor(kind: str, actor_id: str, name: str) -> str:
     """`slack:U0EVE (admin)`: the id first, for a name is what people call themselves."""
+    return f"{kind}:{describe_person(actor_id, name)}"
+
+
+def describe_person(actor_id: str, name: str) -> str:
+    """As `describe_actor`, without what kind of person it is."""
     who, called = _as_word(actor_id, 100), _as_word(name, 60)
     known = not called or who == called or who.startswith(f"{called}@")
-    return f"{kind}:{who}" if known else f"{kind}:{who} ({called})"
+    return who if known else f"{who} ({called})"
 
 
 _ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

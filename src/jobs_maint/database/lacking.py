@@ -184,7 +184,7 @@ def say_place(place: str) -> str:
 
 async def name_place(pool: Pool, exc: BaseException) -> None:
     """Add the database to an error that leads to `schema apply`: it may be the wrong one."""
-    if not (isinstance(exc, _LACKING) or "`jobs-maint schema apply`" in str(exc)):
+    if not (isinstance(exc, _LACKING) or getattr(exc, "maybe_elsewhere", False)):
         return
     with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
         async with pool.connection() as conn, transaction(conn):

@@ -14,6 +14,7 @@ from jobs_maint.models.help import *
 from jobs_maint.models.incidents import *
 from jobs_maint.models.jobs import *
 from jobs_maint.models.locks import *
+from jobs_maint.models.lost import *
 from jobs_maint.models.purge import *
 from jobs_maint.models.reasons import *
 from jobs_maint.models.rescue import *

@@ -114,6 +114,10 @@ class FailedGroup(Remembered):
     """How many different ones the newest of them have, those of `job_ids`; of unlike errors that
     are told as one, all of them."""
 
+    @property
+    def lost(self) -> bool:
+        return self.kind == "worker_lost"
+
     def describe_message(self) -> str:
         known = "" if self.count <= len(self.job_ids) else " or more"
         return say_messages(self.messages, self.message, known)
@@ -198,6 +202,11 @@ class ErrorGroup(Remembered):
     """How many different ones the failures have; `message` is the newest."""
     awaited: bool = False
     """As of a FailedJob, of all the `count` failures."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether a worker that is gone is what is recorded: each other record has a type."""
+        return self.recorded and self.exception_type is None
 
     def describe_message(self) -> str:
         return say_messages(self.messages, self.message)

@@ -168,8 +168,8 @@ def say_within(what: Incident | Condition) -> str:
     if what.kind is IncidentKind.QUEUE_BEHIND and not what.facts.get("lock"):
         return f"{_name(what)} is {format_age(what.value)} behind"
     said = say_condition(what)
-    is_ours = said.startswith(("No worker ", "The ", "Errors of ", "At least "))
-    return f"{said[:1].lower()}{said[1:]}" if is_ours else said
+    named = what.subject and said.startswith((_name(what), _name_task(what), _name_group(what)))
+    return said if named else f"{said[:1].lower()}{said[1:]}"
 
 
 def say_with_end(what: Incident | Condition) -> str:

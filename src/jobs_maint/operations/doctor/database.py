@@ -128,7 +128,7 @@ async def check_bot_package(conn: Conn, situation: Situation) -> Finding:  # noq
         return ok("bot_package", "Nothing hides the bot's package chatbot.")
     return note(
         "bot_package",
-        f"The bot cannot be started here: {hidden.partition(';')[0]}.",
+        f"The bot cannot be started here: {hidden[0]}.",
         "Nothing is to do where neither bot nor digests are wanted; else rename the other package, "
         "or take it off Python's path.",
     )

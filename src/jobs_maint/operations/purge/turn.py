@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs_maint.actions import describe_actor
+from jobs_maint.actions import describe_actor, describe_person
 from jobs_maint.audit import LEASE_SECONDS
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import AlreadyRunning
@@ -47,10 +47,7 @@ async def require_turn(conn: Conn) -> None:
 def _describe_actor(row: dict[str, Any]) -> str:
     if row["actor_kind"] == "task":
         return f"the task {row['actor_id']}"
+    who = row["actor_id"], row["actor_name"] or ""
     if row["actor_kind"] == "slack":
-        return f"{say_person(_label(row))} in Slack"
-    return f"{_label(row).partition(':')[2]} in the shell"
-
-
-def _label(row: dict[str, Any]) -> str:
-    return describe_actor(row["actor_kind"], row["actor_id"], row["actor_name"] or "")
+        return f"{say_person(describe_actor('slack', *who))} in Slack"
+    return f"{describe_person(*who)} in the shell"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from psycopg import errors as pg
@@ -16,7 +17,7 @@ from psycopg import errors as pg
 from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_time
-from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
+from jobs_maint.models import ItemOutcome, ItemResult, Loss, RescueReport
 from jobs_maint.operations.bad_rows import wait_less
 from jobs_maint.operations.held_rows import find_held
 from jobs_maint.operations.jobs.retry import notify_workers
@@ -127,7 +128,7 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
     state = await fetch_one(conn, queries["get_states"], {"job_ids": [row["id"]]})
     lost = _describe_loss(row)
     if (end := find_end(row, state, rules)) is not None:
-        return await _end(conn, row, end.status, f"{lost}; {end.why}{end.so}")
+        return await _end(conn, row, end.status, str(replace(lost, then=f"{end.why}{end.so}")))
     try:
         async with conn.transaction():
             changed = await fetch_all(conn, queries["put_back"], _check(row))
@@ -140,11 +141,11 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
             {"queueing_locks": [row["queueing_lock"]]},
         )
         why = say_taken(row["queueing_lock"], siblings[0]["id"] if siblings else None)
-        return await _end(conn, row, "failed", f"{lost}; {why}")
+        return await _end(conn, row, "failed", str(replace(lost, then=why)))
     if not changed:
         return None
-    await _store(conn, row, lost, will_retry=True)
-    return _item(row, ItemOutcome.DONE, "put_back", lost)
+    await _store(conn, row, str(lost), will_retry=True)
+    return _item(row, ItemOutcome.DONE, "put_back", str(lost))
 
 
 def _check(row: dict[str, Any]) -> dict[str, Any]:
@@ -186,22 +187,17 @@ async def _store(conn: Conn, row: dict[str, Any], message: str, *, will_retry: b
     await fetch_all(conn, load_queries("stalled")["drop_suspect"], {"job_id": row["id"]})
 
 
-def _describe_loss(row: dict[str, Any]) -> str:
-    if row["forced_by"] is not None:
-        who = f"worker {row['worker_id']}" if row["worker_id"] else "its worker"
-        place = f" ({row['host']} pid {row['pid']})" if row["host"] else ""
-        return f"forced by {row['forced_by']}, who said that {who}{place} no longer runs it"
-    if row["host"] and row["beats"]:  # the end of the job could not be stored, for example
-        who = f"worker {row['worker_id']} ({row['host']} pid {row['pid']})"
-        return f"{who} still beats and no longer reports this job, see its log"
-    if row["host"]:
-        return (
-            f"worker {row['worker_id']} ({row['host']} pid {row['pid']}) "
-            f"last beat at {format_time(row['beat_at'], seconds=True)}{_with_jobs(row)}"
-        )
+def _describe_loss(row: dict[str, Any]) -> Loss:
     who = f"worker {row['worker_id']}" if row["worker_id"] else "its worker"
-    noticed = format_time(row["first_noticed_at"], seconds=True)
-    return f"{who} is gone, noticed at {noticed}"
+    place = f" ({row['host']} pid {row['pid']})" if row["host"] else ""
+    if row["forced_by"] is not None:
+        return Loss(f"forced by {row['forced_by']}, who said that {who}{place} no longer runs it")
+    if row["host"] and row["beats"]:
+        return Loss.of_alive(f"{who}{place}")
+    if row["host"]:
+        at = format_time(row["beat_at"], seconds=True)
+        return Loss.of_silent(f"{who}{place}", at, _with_jobs(row))
+    return Loss(f"{who} is gone, noticed at {format_time(row['first_noticed_at'], seconds=True)}")
 
 
 def _with_jobs(row: dict[str, Any]) -> str:

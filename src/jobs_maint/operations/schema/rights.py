@@ -32,7 +32,8 @@ async def require_rights(conn: Conn, home: str | None, *, tables: bool) -> None:
         raise DatabaseUnavailable(
             f"The database user {found['login']} lacks a privilege: permission denied for schema "
             f"{found['home']}; nothing was changed. Run `jobs-maint schema apply` as the owner of "
-            f"that schema, or GRANT CREATE ON SCHEMA {found['home']} TO {found['login']};"
+            f"that schema, or GRANT CREATE ON SCHEMA {found['home']} TO {found['login']};",
+            maybe_elsewhere=True,
         )
 
 
@@ -47,7 +48,8 @@ async def require_owner(conn: Conn, home: str, word: str) -> dict[str, Any]:
         raise DatabaseUnavailable(
             f"The database user {found['login']} does not own the table {few(tables, 1)}, "
             f"so it can change neither {which} indexes; "
-            f"nothing was changed. Run `jobs-maint {word}` as {say_owner(found)}."
+            f"nothing was changed. Run `jobs-maint {word}` as {say_owner(found)}.",
+            maybe_elsewhere=True,
         )
     return found
 
