@@ -235,6 +235,12 @@ def test_of_many_jobs_that_expire_none_is_looked_at(steady):
     assert explain(steady, "digest", "count_expiring", **params).buffers < 20
 
 
+def test_known_tasks_are_those_of_the_newest_jobs_by_the_primary_key(steady):
+    plan = explain(steady, "jobs", "list_newest_tasks", most=1_000, queues=["queue\\_1"])
+    assert plan.indexes == {"procrastinate_jobs_pkey"}
+    assert plan.full_scans == []
+
+
 def test_the_last_end_of_our_tasks_is_a_few_index_entries_however_often_they_ran(steady):
     plan = explain(steady, "stats", "list_maintenance", queue="maintenance")
     assert plan.full_scans == []

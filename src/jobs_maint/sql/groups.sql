@@ -153,6 +153,12 @@ FROM counted;
 -- name: list_queues
 SELECT DISTINCT unnest(queues) AS queue_name FROM jobs_maint_groups;
 
+-- name: list_tasks (queues)
+-- Tasks with a recorded error in the queues in reach (LIKE patterns, NULL for all).
+SELECT DISTINCT task_name FROM jobs_maint_groups
+WHERE %(queues)s::text[] IS NULL
+   OR EXISTS (SELECT 1 FROM unnest(queues) AS queue WHERE queue LIKE ANY (%(queues)s));
+
 -- name: list_aliases
 -- The first fingerprint stands for all that a group has had.
 SELECT fingerprints FROM jobs_maint_groups WHERE cardinality(fingerprints) > 1;

@@ -188,3 +188,10 @@ SELECT now() AS as_of, count(*) FILTER (WHERE status = 'succeeded') AS succeeded
            SELECT FROM procrastinate_jobs w
            WHERE w.queueing_lock = found.queueing_lock AND w.status = 'todo')) AS locked
 FROM found;
+
+-- name: list_newest_tasks (most, queues)
+-- Tasks of the `most` newest jobs, by the primary key, as far as their queues are in reach.
+SELECT DISTINCT task_name FROM (
+    SELECT task_name, queue_name FROM procrastinate_jobs ORDER BY id DESC LIMIT %(most)s
+) AS newest
+WHERE %(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s);

@@ -24,6 +24,7 @@ from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Key, Window, list_groups
 from jobs_maint.operations.jobs.own import find_own_jobs, name_one_queue
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_globs, require_queue
+from jobs_maint.operations.jobs.task_names import refuse_misspelt_task
 from jobs_maint.operations.session import get_time, in_index_order
 from jobs_maint.operations.spans import cut_span
 from jobs_maint.redaction import DEFAULT, Rules, run_apart
@@ -73,6 +74,8 @@ async def list_errors(
         since, end = cut or since, as_of if is_ahead else until
     window = Window(end - since, end, queues, tasks, reach)
     found = await list_groups(conn, window, limit=limit, rules=rules)
+    if not found.shown:
+        await refuse_misspelt_task(conn, scope, None, tasks)
     report = ErrorsReport(
         as_of=as_of,
         since_seconds=since.total_seconds(),

@@ -22,6 +22,7 @@ from jobs_maint.operations.failures.alike import (
 from jobs_maint.operations.jobs.awaited import mark_awaited
 from jobs_maint.operations.jobs.error_groups import NamedGroup, find_group, find_records
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_globs, require_queue
+from jobs_maint.operations.jobs.task_names import refuse_misspelt_task
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.redaction import DEFAULT, Rules, redact_texts
 from jobs_maint.sql import load_queries
@@ -95,6 +96,8 @@ async def list_failed_jobs(
         found = await _list_matching(
             conn, queue, task, error, named, back, until, only, limit, scope, rules, grouped=grouped
         )
+    if not found.total and not found.rows:
+        await refuse_misspelt_task(conn, scope, task, tasks)
     texts = [row["message"] or "" for row in found.rows]
     shown = await redact_texts(texts, rules)
     listed = [

@@ -12,6 +12,7 @@ from jobs_maint.database import transaction
 from jobs_maint.models import Preview
 from jobs_maint.operations.jobs.error_groups import find_group
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_globs, require_queue
+from jobs_maint.operations.jobs.task_names import refuse_misspelt_task
 from jobs_maint.operations.session import get_time
 from jobs_maint.operations.sets.frozen import dismiss_selection, freeze_set
 from jobs_maint.operations.spans import cut_span
@@ -64,6 +65,8 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
             scope=call.scope,
             rules=call.rules,
         )
+        if not preview.count and not preview.skips:
+            await refuse_misspelt_task(conn, call.scope, wanted.task, wanted.tasks)
         preview = replace(preview, until_in_future=is_ahead)
         if wanted.job_ids is None:  # of those that were named, each is told of
             preview = replace(preview, limited_to_queues=limited)
