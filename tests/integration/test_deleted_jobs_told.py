@@ -104,7 +104,7 @@ async def test_where_no_job_is_left_to_show_one_blank_line_follows_the_groups(po
 
 
 async def test_of_jobs_that_were_deleted_nobody_says_that_none_succeeded(pool, make_job, conn):
-    deleting = "1 worker deletes its jobs that succeed, which are not counted"
+    deleting = "1 worker deletes its jobs that end; those that succeed are not counted"
     await make_job(status="failed", queue="email")
     await make_job(status="cancelled", queue="quiet")
     slack, shell = await look(pool, ShowDigest())
@@ -125,7 +125,18 @@ async def test_of_jobs_that_were_deleted_nobody_says_that_none_succeeded(pool, m
     assert f"\nAt least 1 job succeeded; {deleting}.\n" in shell
     for text in await look(pool, ShowStats()):
         assert "At least 1 job done in the last 24 hours." in text
-    assert build_data(await ask(pool, ShowStats()))["workers"]["deleting"] == 1
+    workers = build_data(await ask(pool, ShowStats()))["workers"]
+    assert (workers["deleting"], workers["deleting_all"]) == (1, 1)
+
+
+async def test_a_worker_that_deletes_what_succeeds_is_told_apart_from_one_that_deletes_all(
+    pool, make_job, conn
+):
+    await make_job(status="failed", queue="email")
+    await add_worker(conn)
+    await conn.execute("UPDATE jobs_maint_workers SET delete_jobs = 'successful'")
+    for text in await look(pool, ShowStats()):
+        assert "1 worker deletes its jobs that succeed, which are not counted" in text
 
 
 async def test_where_workers_delete_jobs_nobody_says_that_none_ran(pool, conn):
@@ -134,7 +145,7 @@ async def test_where_workers_delete_jobs_nobody_says_that_none_ran(pool, conn):
     await add_worker(conn)
     for text in await look(pool, ShowDigest()):
         assert "No job ran" not in text
-        assert "deletes its jobs that succeed" in text
+        assert "deletes its jobs that end" in text
 
 
 @pytest.mark.parametrize("action", [ListErrors(since=HOUR), ShowDigest(since=HOUR)])

@@ -192,6 +192,25 @@ async def test_live_workers_of_which_nothing_shows_a_recorder_are_told_and_stop_
     assert (done.dropped, said in render_text(done, width=500)) == (True, True)
 
 
+async def test_a_worker_that_lives_with_a_silent_recorder_is_named_and_a_dead_one_is_not(
+    pool, conn, make_job
+):
+    fleet = Fleet(pool, conn, make_job)
+    worker = await fleet.start_worker()
+    silent = "UPDATE jobs_maint_workers SET beat_at = now() - interval '5 min' WHERE worker_id = %s"
+    await conn.execute(silent, (worker,))
+    [said] = (await ask(pool, PreviewDropSchema())).in_use_by
+    assert "which is alive although its recorder last beat 5 min ago" in said
+    with pytest.raises(AlreadyRunning, match="which is alive although"):
+        await ask(pool, DropSchema())
+    # One that was killed: both ended together, a moment ago by Procrastinate's heartbeat.
+    both = (
+        "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '5 min' WHERE id = %s"
+    )
+    await conn.execute(both, (worker,))
+    assert (await ask(pool, PreviewDropSchema())).in_use_by == ()
+
+
 async def test_while_a_bot_is_connected_nothing_is_removed(pool, database_url):
     async with (
         open_pool(database_url, application="jobs-chatbot"),

@@ -11,7 +11,8 @@ __all__ = ["WorkerCounts", "say_alive", "say_late", "say_leaving", "say_workers"
 class WorkerCounts:
     """Worker processes: fresh in either their beat or Procrastinate's heartbeat, or silent.
 
-    `deleting`: live ones whose `delete_jobs` deletes each job that succeeds, or each that ends.
+    `deleting`: live ones whose `delete_jobs` deletes each job that succeeds; `deleting_all`: those
+    of them that delete each job that ends.
     `late`: live ones of which a beat is missing, so that they may be dead. `stopping`: live ones
     that were told to stop, and end the jobs that they run. `unregistered`: other live ones that
     Procrastinate took for dead.
@@ -23,6 +24,7 @@ class WorkerCounts:
     late: int = 0
     stopping: int = 0
     unregistered: int = 0
+    deleting_all: int = 0
 
     @property
     def listening(self) -> int:

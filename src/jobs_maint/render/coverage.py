@@ -109,9 +109,11 @@ def say_deleting(workers: WorkerCounts | None) -> str:
     """`2 workers delete their jobs that succeed, which are not counted`; empty where none does."""
     if workers is None or not workers.deleting:
         return ""
-    who = (
-        "1 worker deletes its"
-        if workers.deleting == 1
-        else f"{workers.deleting:,} workers delete their"
-    )
-    return f"{who} jobs that succeed, which are not counted"
+    number, every = workers.deleting, workers.deleting_all
+    who = "1 worker deletes its" if number == 1 else f"{number:,} workers delete their"
+    if not every:
+        return f"{who} jobs that succeed, which are not counted"
+    what = "jobs that end"
+    if every < number:
+        what = f"jobs that succeed, {every:,} of them each job that ends"
+    return f"{who} {what}; those that succeed are not counted"

@@ -80,6 +80,16 @@ SELECT host, pid, extract(epoch FROM now() - beat_at)::float8 AS seconds FROM jo
 WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)
 ORDER BY host, pid;
 
+-- name: list_mute
+-- Workers that live by Procrastinate's heartbeat, which went on for three beats after the last one
+-- of their recorder: it may come back, and then writes.
+SELECT m.host, m.pid, extract(epoch FROM now() - m.beat_at)::float8 AS seconds
+FROM jobs_maint_workers m JOIN procrastinate_workers w ON w.id = m.worker_id
+WHERE w.last_heartbeat > now() - interval '30 seconds'
+  AND w.last_heartbeat > m.beat_at + make_interval(secs => 3 * m.beat_seconds)
+  AND m.beat_at <= now() - make_interval(secs => 3 * m.beat_seconds)
+ORDER BY m.host, m.pid;
+
 -- name: count_unknown
 -- Live workers that have neither beaten nor run a job: a recorder shows from a worker's first job on.
 SELECT count(*) AS workers

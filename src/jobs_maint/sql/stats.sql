@@ -256,6 +256,7 @@ SELECT count(*) FILTER (WHERE w.live) AS live, count(*) FILTER (WHERE NOT w.live
        count(*) FILTER (WHERE w.live AND w.id IS NULL AND w.queues IS DISTINCT FROM '{}')
            AS unregistered,
        count(*) FILTER (WHERE w.live AND w.delete_jobs <> 'never') AS deleting,
+       count(*) FILTER (WHERE w.live AND w.delete_jobs = 'always') AS deleting_all,
        coalesce(jsonb_agg(jsonb_build_array(
            extract(epoch FROM now() - greatest(w.last_heartbeat, w.beat_at)), w.beat_seconds
        )) FILTER (WHERE w.live AND w.beat_seconds IS NOT NULL), '[]') AS beats

@@ -115,13 +115,20 @@ async def _look(conn: Conn, home: str | None, settings: MaintSettings) -> Schema
     users: list[str] = []
     unknown = 0
     if any(table["name"] == "jobs_maint_workers" for table in tables):
+        mute = []
         if home is not None:
+            mute = await fetch_all(conn, queries["list_mute"])
             unknown = (await fetch_one(conn, queries["count_unknown"]))["workers"]
         beating = await fetch_all(conn, queries["list_beating"])
         users += [
             f"{A_WORKER} (process {row['pid']} on {row['host']}, last beat "
             f"{format_age(row['seconds'])} ago)"
             for row in beating
+        ]
+        users += [
+            f"{A_WORKER} (process {row['pid']} on {row['host']}, which is alive although its "
+            f"recorder last beat {format_age(row['seconds'])} ago)"
+            for row in mute
         ]
     bots = await fetch_all(conn, queries["list_sessions"], {"names": PROGRAMS})
     users += [f"{row['name']} (process {row['pid']} of the database)" for row in bots]

@@ -132,7 +132,7 @@ async def count_workers(conn: Conn) -> WorkerCounts:
     """As `workers` lists them."""
     (row,) = await fetch_workers(conn, load_queries("stats")["count_workers"])
     late = sum(is_late(silent, beat) for silent, beat in row["beats"])
-    numbers = ("live", "silent", "deleting", "stopping", "unregistered")
+    numbers = ("live", "silent", "deleting", "deleting_all", "stopping", "unregistered")
     return WorkerCounts(late=late, **{name: row[name] for name in numbers})
 
 
