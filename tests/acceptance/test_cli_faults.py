@@ -148,6 +148,19 @@ def test_a_user_without_rights_ends_with_69_and_learns_which(jobs_maint, databas
     assert_refused(jobs_maint("stats", url=url), 69, "lacks SELECT", "GRANT SELECT", f" TO {name};")
 
 
+async def test_all_rights_that_are_missing_are_told_at_once(jobs_maint, database_url, login, conn):
+    name, password = login
+    url = database_url.replace("postgres@", f"{name}:{password}@")
+    told = jobs_maint("stats", url=url).stderr
+    grants = re.findall(r"GRANT [^;]+;", " ".join(told.split()))
+    assert len(grants) > 1
+    for grant in grants:
+        await conn.execute(grant)
+    assert jobs_maint("stats", url=url).returncode == 0
+    assert jobs_maint("purge", "--dry-run", url=url).returncode == 0
+    await conn.execute(f"DROP OWNED BY {name}")  # else it cannot be dropped
+
+
 async def test_what_was_changed_is_said_on_stderr_where_the_answer_cannot_be_written(
     database_url, make_job
 ):

@@ -14,10 +14,10 @@ from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.failing import is_connection_lost, is_timeout, map_error, mapped_errors
 from jobs_maint.database.identity import identify_database
 from jobs_maint.database.lacking import (
-    ALL_RIGHTS,
     RIGHTS,
     explain_lack,
     find_elsewhere,
+    find_missing_rights,
     find_place,
     name_place,
     require_usage,
@@ -43,7 +43,6 @@ from jobs_maint.database.transactions import (
 )
 
 __all__ = [
-    "ALL_RIGHTS",
     "CLIENT_ENCODING",
     "LOCK_TIMEOUT",
     "RACES",
@@ -62,6 +61,7 @@ __all__ = [
     "find_function",
     "find_holder",
     "find_lockers",
+    "find_missing_rights",
     "find_place",
     "find_read_only",
     "fit",

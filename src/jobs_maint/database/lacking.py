@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ __all__ = [
     "Elsewhere",
     "explain_lack",
     "find_elsewhere",
+    "find_missing_rights",
     "find_place",
     "name_place",
     "require_usage",
@@ -195,20 +197,47 @@ async def name_place(pool: Pool, exc: BaseException) -> None:
             exc.args = (f"{exc} {said}",)
 
 
-async def _explain_denied(conn: Conn, exc: pg.InsufficientPrivilege) -> JobsMaintError | None:
-    """The denied table's name is in the words of every language; the right is not."""
-    name = _NAME.search(str(exc))
-    if name is None:
-        return None
-    sequence = name[0].endswith("_seq")
-    rights = RIGHTS.get(name[0], ("USAGE",) if sequence else ALL_RIGHTS)
-    params = {"tables": [name[0]] * len(rights), "rights": list(rights)}
+@dataclass(frozen=True, slots=True)
+class MissingRights:
+    """`groups`: privileges that are missing, with the tables and sequences that they are for."""
+
+    login: str
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def say(self) -> str:
+        return "; ".join(f"{rights} on {few(tables, 3)}" for rights, tables in self.groups)
+
+    def say_grants(self) -> str:
+        return " ".join(
+            f"GRANT {rights} ON {'SEQUENCE ' if rights == 'USAGE' else ''}{', '.join(tables)} "
+            f"TO {self.login};"
+            for rights, tables in self.groups
+        )
+
+
+async def find_missing_rights(conn: Conn, ours: Sequence[str]) -> MissingRights | None:
+    """All that the role lacks on `ours` and on what it needs of Procrastinate; None: nothing."""
+    needed = RIGHTS | {name: RIGHTS.get(name, ALL_RIGHTS) for name in ours}
+    pairs = [(table, right) for table, rights in needed.items() for right in rights]
+    params = {"tables": [table for table, _ in pairs], "rights": [right for _, right in pairs]}
     rows = await fetch_all(conn, load_queries("lacking")["list_missing_rights"], params)
-    if not rows:
+    by_rights: dict[str, list[str]] = {}
+    for table, lacking in groupby(rows, key=lambda row: row["table_name"]):
+        by_rights.setdefault(", ".join(row["privilege"] for row in lacking), []).append(table)
+    groups = tuple((rights, tuple(tables)) for rights, tables in by_rights.items())
+    return MissingRights(rows[0]["login"], groups) if rows else None
+
+
+async def _explain_denied(conn: Conn, exc: pg.InsufficientPrivilege) -> JobsMaintError | None:
+    """Where it was denied one of these tables, whose name is in the words of every language."""
+    denied = _NAME.search(str(exc))
+    if denied is None:
         return None
-    lacking, login = ", ".join(row["privilege"] for row in rows), rows[0]["login"]
-    what = f"SEQUENCE {name[0]}" if sequence else name[0]
+    ours = [row["name"] for row in await fetch_all(conn, load_queries("lacking")["list_ours"])]
+    missing = await find_missing_rights(conn, ours)
+    if missing is None or all(denied[0] not in tables for _, tables in missing.groups):
+        return None
     return DatabaseUnavailable(
-        f"The database user {login} lacks {lacking} on {name[0]}. As its owner: GRANT {lacking} "
-        f"ON {what} TO {login}; `jobs-maint doctor` names every right that is missing."
+        f"The database user {missing.login} lacks {missing.say()}. As the owner of the tables: "
+        f"{missing.say_grants()}"
     )

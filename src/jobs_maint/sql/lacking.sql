@@ -45,6 +45,12 @@ WHERE NOT CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, r.privile
                ELSE has_table_privilege(c.oid, r.privilege) END
 ORDER BY r.place;
 
+-- name: list_ours
+-- Our tables, as far as they are on the search path.
+SELECT relname::text AS name FROM pg_class
+WHERE relname LIKE 'jobs\_maint\_%%' AND relkind IN ('r', 'p') AND pg_table_is_visible(oid)
+ORDER BY relname;
+
 -- name: list_policies (tables)
 -- Of these tables, those of which policies may hide rows from the current user.
 SELECT table_name, quote_ident(current_user) AS login FROM unnest(%(tables)s::text[]) AS table_name

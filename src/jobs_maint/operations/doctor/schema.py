@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from itertools import groupby
-from typing import Any
 
 from jobs_maint import upstream
-from jobs_maint.database import ALL_RIGHTS, RIGHTS, Conn, fetch_all, find_elsewhere
+from jobs_maint.database import RIGHTS, Conn, fetch_all, find_elsewhere, find_missing_rights
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, error, few, ok, warning
 from jobs_maint.operations.schema.declared import list_tables
@@ -97,24 +94,14 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
 
 
 async def check_privileges(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
-    needed = RIGHTS | dict.fromkeys(list_tables(), ALL_RIGHTS)
-    pairs = [(table, right) for table, rights in needed.items() for right in rights]
-    params = {"tables": [table for table, _ in pairs], "rights": [right for _, right in pairs]}
-    rows = await fetch_all(conn, load_queries("lacking")["list_missing_rights"], params)
-    if not rows:
-        return await _check_policies(conn, sorted(needed))
-    login = rows[0]["login"]
-    groups = list(_group_rights(rows))
+    tables = list_tables()
+    missing = await find_missing_rights(conn, tables)
+    if missing is None:
+        return await _check_policies(conn, sorted({*RIGHTS, *tables}))
     return error(
         "privileges",
-        f"The database user {login} lacks privileges: "
-        + "; ".join(f"{rights} on {few(tables, 3)}" for rights, tables in groups)
-        + ".",
-        " ".join(
-            f"GRANT {rights} ON {'SEQUENCE ' if rights == 'USAGE' else ''}{', '.join(tables)} "
-            f"TO {login};"
-            for rights, tables in groups
-        ),
+        f"The database user {missing.login} lacks privileges: {missing.say()}.",
+        missing.say_grants(),
     )
 
 
@@ -131,14 +118,6 @@ async def _check_policies(conn: Conn, tables: list[str]) -> Finding:
         f"Use a role that sees all rows, such as the owner of the tables, or as a superuser run "
         f"ALTER ROLE {login} BYPASSRLS;",
     )
-
-
-def _group_rights(rows: Iterable[dict[str, Any]]) -> Iterable[tuple[str, list[str]]]:
-    """Group the tables that lack the same privileges."""
-    by_rights: dict[str, list[str]] = {}
-    for table, lacking in groupby(rows, key=lambda row: row["table_name"]):
-        by_rights.setdefault(", ".join(row["privilege"] for row in lacking), []).append(table)
-    return by_rights.items()
 
 
 async def check_indexes(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
