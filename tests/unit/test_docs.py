@@ -228,6 +228,7 @@ FACTS = {
     "purge", "rescue", "muted_above", "muted_as", "by_queue", "lock", "holder", "failures",
     "at_least", "has_worker", "last_at", "left", "missed", "cause", "own", "standing",
     "by_workers", "heard_at", "worst_at_least", "of_task", "groups", "more_tasks", "holder_queue",
+    "job_queue",
     *(field.name for field in fields(models.settled.Standing)),
 }  # fmt: skip
 """What `facts` of an incident hold."""

@@ -495,3 +495,12 @@ def test_the_name_of_a_queue_stays_as_it_is_typed_where_it_reads_like_a_word_of_
         told = render_entries(whole, (replace(entry, what="began"),), NOW).text
         assert f"{name} is " in told, told
         assert f"{name} is " in say_within(whole)
+
+
+def test_a_failed_run_of_the_purge_is_offered_only_to_a_role_that_reaches_its_queue():
+    late = next(one for one in KINDS if one.kind is IncidentKind.MAINTENANCE_OVERDUE)
+    failed = replace(late, facts={**late.facts, "job_id": 71, "job_queue": "maintenance"})
+    for queue, is_offered in (("maintenance", True), ("webhook", False)):
+        [theirs] = limit_to(QueueScope((queue,)), [failed])
+        assert ("Show job 71" in labels(theirs)) == is_offered
+        assert ("71" in text(theirs)) == is_offered

@@ -245,7 +245,7 @@ async def _look_at_maintenance(conn: Conn, settings: MaintSettings) -> Found:
     rows = await fetch_all(conn, load_queries("watch")["list_last_runs"], params)
     return {
         "maintenance": tuple(
-            m.Maintenance(*crons[row["task"]], row["succeeded_at"], row["job_id"])
+            m.Maintenance(*crons[row["task"]], row["succeeded_at"], row["job_id"], settings.queue)
             for row in rows
             if crons[row["task"]][1]
         )

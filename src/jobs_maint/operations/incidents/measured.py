@@ -158,12 +158,13 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """`duty`: rescue or purge. `job_id`: the last run, where that failed."""
+    """`duty`: rescue or purge. `job_id`: the last run, where that failed, in `queue`."""
 
     duty: str
     cron: str
     succeeded_at: datetime | None
     job_id: int | None
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

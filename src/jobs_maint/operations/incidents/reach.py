@@ -153,9 +153,9 @@ def _cut_facts(one: Incident | Condition, scope: QueueScope) -> Mapping[str, Any
     all_facts = one.facts
     if not all(map(scope.covers, all_facts.get("of_task", {}).get("queues", ()))):
         all_facts = {name: fact for name, fact in all_facts.items() if name != "of_task"}
-    queue = all_facts.get("holder_queue")
-    if all_facts.get("holder") and not (queue is not None and scope.covers(queue)):
-        all_facts = {**all_facts, "holder": None, "holder_queue": None}
+    all_facts = _cut_job(all_facts, scope, "holder", "holder_queue")
+    if one.kind is IncidentKind.MAINTENANCE_OVERDUE:
+        all_facts = _cut_job(all_facts, scope, "job_id", "job_queue")
     all_queues: Mapping[str, Mapping[str, Any]] | None = all_facts.get("by_queue")
     if all_queues is None:
         return all_facts
@@ -173,6 +173,15 @@ def _cut_facts(one: Incident | Condition, scope: QueueScope) -> Mapping[str, Any
         elif name in {"job_id", "task"} and found:
             cut[name] = max(found)
     return {**cut, "by_queue": own}
+
+
+def _cut_job(
+    facts: Mapping[str, Any], scope: QueueScope, job: str, queue: str
+) -> Mapping[str, Any]:
+    """Without a job that is not known to be in reach."""
+    if not facts.get(job) or (facts.get(queue) is not None and scope.covers(facts[queue])):
+        return facts
+    return {**facts, job: None, queue: None}
 
 
 def _cut_value(one: Incident | Condition, scope: QueueScope) -> float:

@@ -84,7 +84,7 @@ def judge_maintenance(measured: Measured) -> Iterator[Condition]:
             IncidentKind.MAINTENANCE_OVERDUE, one.duty, (now - tick).total_seconds(),
             grace.total_seconds(), tick, (),
             {"cron": one.cron, "succeeded_at": one.succeeded_at.isoformat(),
-             "job_id": one.job_id},
+             "job_id": one.job_id, "job_queue": one.queue},
         )  # fmt: skip
 
 
