@@ -87,7 +87,7 @@ def build_trials() -> list[Trial]:
                 "Be told before you ask",
                 f"Turn on *{NO_WORKER}* below and wait: within 40 s the bot tells of an incident in"
                 " *#ops*. Press *I'm on it*. `/jobs incidents` lists it with its name, such as I-1."
-                " Then turn the switch off; its message turns green.",
+                " Then turn the switch off: within 40 s that message turns green.",
                 ANA,
             ),
             audited="word = 'take' AND action LIKE 'take I-%%' AND outcome = 'done' AND EXISTS"
