@@ -132,7 +132,7 @@ async def test_whoever_may_not_drop_the_tables_is_told_who_can(roles, server, ba
                 told.append(str(refused.value))
         assert told[0] == told[1]
         assert "GRANT" not in told[0]
-        return told[0]
+        return told[0].partition(" The answer came from")[0]
 
     can = f"Run `jobs-maint schema drop` as the owner {owner}, a member of that role"
     for rights in ("", "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM jobs_app"):
@@ -221,7 +221,7 @@ async def test_whoever_may_not_look_learns_which_right_is_missing_and_the_grant(
         roles["jobs_app"] + path,
         DatabaseUnavailable,
         f"GRANT SELECT, UPDATE, DELETE ON procrastinate_jobs TO {app};",
-        f"GRANT SELECT ON jobs_maint_migrations TO {app};",
+        f"GRANT SELECT ON procrastinate_workers, jobs_maint_migrations TO {app};",
     )
     elsewhere = "in the schema team, which is not on the search path"
     await refused(roles["jobs_app"], SchemaMismatch, elsewhere, elsewhere)
