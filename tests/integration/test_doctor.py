@@ -1199,13 +1199,33 @@ async def test_an_empty_cron_is_a_note(pool, conn):
     assert (found["purge"].level, found["rescue"].level) == ("note", "note")
 
 
-async def test_when_workers_delete_what_succeeded_the_audit_tells_of_the_purge(pool, conn, worker):
+async def defer_and_delete(conn, *tasks, ago=timedelta()):
+    """The last tick of each, whose job a worker has deleted."""
+    for task in tasks:
+        await conn.execute(
+            "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp)"
+            " VALUES (%s, extract(epoch FROM now() - %s)::bigint)",
+            (task, ago),
+        )
+
+
+async def test_when_workers_delete_what_succeeded_the_audit_tells_of_the_purge(pool, conn):
     await since(conn, days(9))
-    await worker(delete_jobs="successful")
+    await defer_and_delete(conn, PURGE, RESCUE)
     found = await look(pool)
     assert (found["purge"].level, found["rescue"].level) == ("note", "note")
+    assert "its job is deleted, so how it ended is not known" in found["rescue"].sentence
     await perform(pool, Actor.task(PURGE), PurgeFinished(), settings=SETTINGS)
     assert await level(pool, "purge") == "ok"
+
+
+async def test_a_rescue_whose_jobs_were_deleted_by_workers_that_ended_has_run(pool, conn):
+    await since(conn, days(9))
+    await defer_and_delete(conn, RESCUE, ago=minutes(40))
+    finding = (await look(pool))["rescue"]
+    assert finding.level == "error"
+    assert finding.sentence.startswith("The rescue last ran 40 min ago; its job is deleted")
+    assert "never" not in finding.sentence
 
 
 def test_a_schedule_is_read_in_utc_whatever_zone_the_session_has():
@@ -1218,7 +1238,7 @@ def test_a_schedule_is_read_in_utc_whatever_zone_the_session_has():
         "failed_at": None,
         "failed_job_id": None,
         "applied_at": now - days(30),
-        "deleting": False,
+        "deleted_at": None,
     }
     assert judge_schedule("purge", "0 3 * * *", run, hours(1)).level == "ok"
     assert judge_schedule("purge", "0 5 * * *", run, hours(1)).level == "warning"

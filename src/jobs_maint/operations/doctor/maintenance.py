@@ -81,8 +81,10 @@ def judge_schedule(
     """
     now: datetime = run["now"].astimezone(UTC)
     last: datetime | None = run["succeeded_at"]
+    deleted: datetime | None = run["deleted_at"]
     expected = croniter(cron, now - grace).get_prev(datetime)
-    failed = run["failed_at"] is not None and (last is None or run["failed_at"] > last)
+    ran = max(filter(None, (last, deleted)), default=None)
+    failed = run["failed_at"] is not None and (ran is None or run["failed_at"] > ran)
     if failed:
         fix = f"Its last run failed; see `jobs-maint status {run['failed_job_id']}`."
     else:
@@ -90,17 +92,17 @@ def judge_schedule(
             "." if told else f", and that it uses the same cron ({cron!r})."
         )
     age = f"last succeeded {format_age(now - last)} ago" if last else "has never succeeded"
-    since = last or run["applied_at"]
+    untold = not failed and deleted is not None and deleted == ran
+    if untold and ran is not None:
+        ago = format_age(now - ran)
+        age = f"last ran {ago} ago; its job is deleted, so how it ended is not known"
+    since = ran or run["applied_at"]
     if since is None or since >= expected:
         if failed:
             return warning(check, f"The {check} {age}, and its last run failed.", fix)
+        if untold:
+            return note(check, f"The {check} {age}.", "Run the workers with delete_jobs='never'.")
         return ok(check, f"The {check} {age if last else 'is not due yet'}.")
-    if last is None and run["deleting"]:
-        return note(
-            check,
-            f"It is not known when the {check} last ran: workers delete jobs as they finish.",
-            "Run the workers with delete_jobs='never'.",
-        )
     before = croniter(cron, expected).get_prev(datetime)
     judge = warning if since >= before else error
     return judge(
