@@ -192,7 +192,7 @@ async def test_however_many_rows_are_left_as_many_jobs_failed(gone, pool, make_j
     assert (report.failed_now, report.deleted_since) == (10 - gone, gone)
     for text in await look(pool, ShowStats()):
         assert "10 jobs failed in the last hour" in text
-        assert ("8 of the failed were deleted since." in text) is (gone == 8)
+        assert ("8 of the failed have been deleted since." in text) is (gone == 8)
         assert ("failed in the last hour, all deleted since" in text) is (gone == 10)
     assert (await ask(pool, ListErrors(since=HOUR))).failed == 10
     failed = await ask(pool, ListFailed(since=HOUR))
@@ -206,7 +206,7 @@ async def test_the_parts_of_what_failed_are_parts_of_the_number(pool, make_job, 
     await delete(conn, await fail(make_job, 5, queue="other"))
     for text in await look(pool, ShowStats()):
         assert "15 jobs failed in the last hour" in text
-        assert "9 of the failed were retried or deleted since." in text
+        assert "9 of the failed have been retried or deleted since." in text
     for text in await look(pool, ShowStats("other")):
         assert "5 jobs failed in the last hour, all deleted since" in text
 

@@ -233,7 +233,7 @@ async def test_a_storm_whose_jobs_were_all_dealt_with_is_not_red_and_offers_no_r
         return render_incident(listed.open[0], listed.as_of)
 
     message = await tell()  # the oldest is failed still
-    how = {"cancelled": "were cancelled", "succeeded": "have succeeded"}[status]
+    how = {"cancelled": "have been cancelled", "succeeded": "have succeeded"}[status]
     assert f"5,999 of the jobs {how} since." in message.text
     assert message.text.startswith("🔴")
     assert "Preview retry" in str(message.blocks)
