@@ -57,6 +57,52 @@ def test_what_two_passes_see_opens_and_what_two_do_not_see_is_over(watch):
     assert steps(watch) == ["opened", "resolved"]
 
 
+def no_worker(since, seen_at):
+    return bad(NO_WORKER, value=(seen_at - since).total_seconds(), limit=60.0, since=since)
+
+
+def stuck_jobs(since, seen_at):
+    seconds = (seen_at - since).total_seconds()
+    return bad(STUCK, value=seconds, limit=60.0, since=since, queues=("reports",), jobs=3)
+
+
+def test_what_the_last_pass_saw_gone_is_not_told_as_what_remains(watch):
+    for _ in range(2):
+        now = watch.now + PASS
+        watch.see(no_worker(NIGHT, now), stuck_jobs(NIGHT + PASS, now))
+    watch.see(stuck_jobs(NIGHT + PASS, watch.now + PASS))
+    revision = watch.all[1].revision
+    [one] = watch.see()  # the jobs are put back as well
+    assert (one.kind, steps(watch)) == (NO_WORKER, ["opened", "folded"])
+    assert watch.all[1].revision == revision  # no edit
+    assert watch.see() == []
+    assert steps(watch) == ["opened", "folded", "over", "resolved"]
+    over = watch.all[1].incident
+    assert (over.ended_at, over.resolved_at) == (NIGHT + 3 * PASS, NIGHT + 4 * PASS)
+
+
+def test_what_remains_is_told_once_a_pass_finds_it_again(watch):
+    for _ in range(2):
+        now = watch.now + PASS
+        watch.see(no_worker(NIGHT, now), stuck_jobs(NIGHT + PASS, now))
+    watch.see(stuck_jobs(NIGHT + PASS, watch.now + PASS))
+    watch.see()
+    [one] = watch.see(stuck_jobs(NIGHT + PASS, watch.now + PASS))
+    assert (one.kind, steps(watch)) == (STUCK, ["opened", "folded", "over", "remains"])
+    assert one.history[2].at == NIGHT + 3 * PASS
+
+
+def test_what_remains_unseen_is_told_as_of_the_pass_that_saw_it(watch):
+    """It could not be looked at any more after the workers were back."""
+    for _ in range(2):
+        now = watch.now + PASS
+        watch.see(no_worker(NIGHT, now), stuck_jobs(NIGHT + PASS, now))
+    watch.see(stuck_jobs(NIGHT + PASS, watch.now + PASS))
+    seen_at = watch.now
+    [one] = watch.see(end=lambda part: None if part.kind is STUCK else "good")
+    assert (one.kind, one.seen_at, one.lead.since) == (STUCK, seen_at, NIGHT + PASS)
+
+
 def test_what_one_pass_sees_now_and_then_is_none(watch):
     for _ in range(40):
         assert watch.see(bad(BEHIND, "email")) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from jobs_maint.actions import Limits
 from jobs_maint.database import Conn
@@ -63,7 +64,6 @@ def _list_parts(one: Incident) -> tuple[Condition, ...]:
 
 def _renew(one: Incident, ends: Ends, there: Mapping[Key, Condition]) -> Incident:
     seen = ends.measured
-    since = (seen.now - one.seen_at).total_seconds()
 
     def look(part: Condition) -> Condition | None:
         """As it is now; None where it is over."""
@@ -79,7 +79,8 @@ def _renew(one: Incident, ends: Ends, there: Mapping[Key, Condition]) -> Inciden
         if found is not None:
             return go_on(found, part)
         if part.kind is IncidentKind.NO_WORKER and not seen.fleet.live:
-            return replace(part, value=part.value + since)
+            begun = part.since or one.seen_at - timedelta(seconds=part.value)
+            return replace(part, value=(seen.now - begun).total_seconds())
         return None
 
     lead, *others = (look(part) for part in (one.lead, *one.folded))

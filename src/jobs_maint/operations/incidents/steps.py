@@ -59,12 +59,15 @@ def refresh(
 
     One that flaps waits for the quiet time before it is over, but only where nothing of it is left:
     else a part that is over would go on to lead it.
+    What is left leads it only where not all of that was just seen ended, too: else it is over with
+    what led it, or the next pass finds it again.
     `end`: why what is not found any more is over; None: it is not. `update`: as it is then.
     """
     patient = case.incident.flapping and not any(one.key in found for one in case.conditions)
     absent: dict[Key, datetime] = {}
     there: list[Condition] = []
-    over: list[tuple[Condition, Why]] = []
+    ended: dict[Key, Condition] = {}
+    gone: set[Key] = set()
     for before in case.conditions:
         key = before.key
         missed = case.absent.get(key)
@@ -75,17 +78,23 @@ def refresh(
         condition = replace(before, facts={**before.facts, "why": why}) if why else before
         waits = why in PATIENT or (patient and why != "off")
         if why and missed and now - missed >= (quiet if waits else timedelta()):
-            over.append((replace(update(condition), over_at=missed), why))
+            ended[key] = condition
             continue
         there.append(condition)
         if missed or why:
             absent[key] = missed or now
+        if why and why not in PATIENT:
+            gone.add(key)
+    if there and case.incident.key in ended and gone.issuperset(one.key for one in there):
+        absent |= {key: case.absent[key] for key in ended}
+        there, ended = [*ended.values(), *there], {}
+    over = [(replace(update(one), over_at=case.absent[key]), one.why) for key, one in ended.items()]
     if not there:
         return revise(case, end_all(case.incident, over), now, {})
     lead, *folded = there
-    yields = any(is_aside(one) < is_aside(lead) for one in folded)
+    yields = any(is_aside(one) < is_aside(lead) for one in folded if one.key not in gone)
     if yields or lead.key != case.incident.key:
-        lead, *folded = sorted(there, key=rank)
+        lead, *folded = sorted(there, key=lambda one: (one.key in gone, rank(one)))
     incident = lead_by(leave(case.incident, over), lead, folded)
     if lead.key in found:  # not with an old value, which of most kinds is the age at that time
         incident = replace(incident, seen_at=now)

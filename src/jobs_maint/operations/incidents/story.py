@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
@@ -26,8 +26,12 @@ __all__ = [
 
 
 def lead_by(incident: Incident, lead: Condition, folded: Iterable[Condition]) -> Incident:
+    """Of what is told as how long it lasts, that and when it was seen are of one look."""
     begun = [one.since for one in (lead, *folded) if one.since is not None]
     same = lead.key == incident.key
+    seen_at = incident.seen_at
+    if not same and lead.kind.is_age and lead.since is not None:
+        seen_at = lead.since + timedelta(seconds=lead.value)
     return replace(
         incident,
         kind=lead.kind,
@@ -35,6 +39,7 @@ def lead_by(incident: Incident, lead: Condition, folded: Iterable[Condition]) ->
         value=lead.value,
         worst=max(lead.value, lead.worst or 0.0, incident.worst if same else 0.0),
         limit=lead.limit,
+        seen_at=seen_at,
         queues=lead.queues,
         facts=lead.facts,
         folded=tuple(folded),
@@ -116,8 +121,8 @@ def pass_on(incident: Incident, over: Sequence[tuple[Condition, Why]], at: datet
     gone = {one.key for one, _ in over}
     parts = (incident.lead, *incident.folded)
     lead, *others = sorted((one for one in parts if one.key not in gone), key=rank)
-    left = lead_by(leave(incident, over), lead, others)
-    return note_left(replace(left, seen_at=at), at)
+    left = lead_by(replace(leave(incident, over), seen_at=at), lead, others)
+    return note_left(left, at)
 
 
 def end_all(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incident:
@@ -127,11 +132,15 @@ def end_all(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incide
     whys = {(one.kind, one.subject): one.why for one in incident.history if one.what == "over"}
     whys |= {one.key: why for one, why in over}
     head = past.pop(incident.head, None) or past.pop(incident.key)
+    if head.over_at and head.over_at < at and head.key not in {one.key for one in incident.past}:
+        entry = HistoryEntry(
+            head.over_at, "over", *head.key, head.worst or head.value, why=whys.get(head.key)
+        )
+        incident = replace(incident, history=(*incident.history, entry))
     seen_at = incident.seen_at if head.key == incident.key else head.over_at or at
     ended = replace(
-        lead_by(incident, head, ()),
-        state="resolved", resolved_at=at, seen_at=seen_at, past=tuple(past.values()),
-        calm_since=None,
+        lead_by(replace(incident, seen_at=seen_at), head, ()),
+        state="resolved", resolved_at=at, past=tuple(past.values()), calm_since=None,
     )  # fmt: skip
     return note(ended, "resolved", at, why=whys.get(head.key))
 
