@@ -14,6 +14,7 @@ from chatbot.messages.incident import render_incident
 from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
+    GetIncident,
     Grant,
     Limits,
     ListErrors,
@@ -287,3 +288,63 @@ async def test_what_is_over_in_the_own_queues_is_told_as_over_while_the_rest_las
     with pytest.raises(InvalidRequest, match=r"I-1 ended at .* nothing to take"):
         await perform(pool, EVA, TakeIncident(1))
     assert [one.kind for one in (await show(pool, ANA))[0].open] == [IncidentKind.JOBS_STUCK]
+
+
+@pytest.fixture
+async def twice(pool, conn, make_job):
+    """No worker was alive, and a job of ledger was stuck for longer; then another one was."""
+    fleet = Fleet(pool, conn, make_job)
+    limits = Limits(kinds=frozenset({IncidentKind.NO_WORKER, IncidentKind.JOBS_STUCK}))
+    worker = await fleet.start_worker()
+    more = {"queue": "ledger", "status": "doing", "worker_id": worker, "deferred_ago": hours(1)}
+    lost = await make_job(**more)
+    await fleet.beat(worker, lost)
+    await fleet.fall_silent(minutes(20))
+    for _ in range(2):
+        await see(pool, limits)
+    await fleet.start_worker()
+    for status in ("succeeded", "doing", "succeeded"):
+        for _ in range(2):
+            await see(pool, limits)
+        await conn.execute("UPDATE procrastinate_jobs SET status = %s WHERE id = %s",
+                           (status, lost))  # fmt: skip
+    for _ in range(2):
+        await see(pool, limits)
+
+
+async def test_how_often_and_how_long_is_told_of_the_parts_in_reach(pool, twice):
+    [whole] = (await show(pool, ANA))[0].recent
+    assert [one.what for one in whole.history] == [
+        "opened", "folded", "over", "remains", "resolved", "back", "resolved"
+    ]  # fmt: skip
+    report, told = await show(pool, EVA)
+    [one] = report.recent
+    assert [entry.what for entry in one.history] == ["opened", "over"]
+    assert (one.kind, one.times, one.spells) == (IncidentKind.NO_WORKER, 1, 1)
+    assert one.resolved_at == one.ended_at == whole.history[2].at
+    assert "came" not in told
+    alone = await perform(pool, EVA, GetIncident(1))
+    said = render_result(alone, "/jobs", by="U0EVA").text
+    assert (said.count("Workers are back"), "times" in said) == (2, False)  # verdict, timeline
+
+
+async def test_how_often_parts_came_is_left_out_where_that_is_not_known(pool, conn, twice):
+    """It flapped: its history does not tell what came again each time."""
+    await conn.execute("UPDATE jobs_maint_incidents SET times = 5")
+    report, told = await show(pool, EVA)
+    assert (report.recent[0].times, report.recent[0].spells, "came" in told) == (0, 0, False)
+    assert (await show(pool, ANA))[0].recent[0].spells > 2
+
+
+async def test_an_incident_began_with_the_first_of_the_parts_in_reach(pool, conn, make_job):
+    await Fleet(pool, conn, make_job).start_worker()
+    limits = Limits(kinds=frozenset({IncidentKind.QUEUE_BEHIND}))
+    for queue, ago in (("ledger", 9), ("web", 2)):
+        await make_job(queue=queue, deferred_ago=hours(ago))
+    for _ in range(2):
+        await see(pool, limits)
+    [whole] = (await show(pool, ANA))[0].open
+    [one] = (await show(pool, EVA))[0].open
+    assert (one.id, one.subject, whole.subject) == (whole.id, "web", "ledger")
+    assert one.since == one.told_since > whole.since
+    assert (one.opened_at, one.times, one.spells) == (whole.opened_at, 1, 1)

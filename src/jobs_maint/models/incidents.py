@@ -153,8 +153,9 @@ class Incident:
     that leads now. It may change: a queue is behind, then it shows that no worker is alive; the
     workers are back, and the queue remains. Once it is over, they are of what it was named after.
     `folded`: the others; `past`: those that are over. `times`: how often it came back within the
-    quiet time, and the first. `flapping`: it came so often that it is over only after the quiet
-    time; `calm_since`: from when on none of it has been there, while that time lasts.
+    quiet time, and the first; 0 where that is not known of the parts that are shown. `flapping`: it
+    came so often that it is over only after the quiet time; `calm_since`: from when on none of it
+    has been there, while that time lasts.
     """
 
     id: int
@@ -262,7 +263,12 @@ class Incident:
 
     @property
     def spells(self) -> int:
-        """How often what leads it came: it may have been over while other parts lasted."""
+        """How often what leads it came: it may have been over while other parts lasted.
+
+        0 where that is not known.
+        """
+        if not self.times:
+            return 0
         begins = len(self._list_begins())
         named = self._find_name()
         # What turned out to be the cause did not come as often as what it leads now.

@@ -197,4 +197,10 @@ async def _list_incidents(conn: Conn, how: Summing, wanted: Window) -> tuple[Inc
     there = await add_standing(conn, there, scope.like_patterns)
     if wanted.tasks:
         there = limit_to_tasks(QueueScope(tuple(wanted.tasks)), there)
+    there = [
+        one
+        for one in there
+        if one.since < wanted.until
+        and (one.is_open or (one.resolved_at or wanted.since) >= wanted.since)
+    ]
     return tuple(sorted(there, key=lambda one: one.since))

@@ -11,6 +11,7 @@ from jobs_maint.actions import QueueScope
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.causes import rank
+from jobs_maint.operations.incidents.narrowing import narrow
 from jobs_maint.operations.incidents.story import lead_by, take_marks
 
 __all__ = ["leave_out_digests", "limit_to", "limit_to_tasks", "reaches_all", "refuse_unknown"]
@@ -22,8 +23,7 @@ def limit_to(scope: QueueScope, found: Sequence[Incident]) -> tuple[Incident, ..
     """Those that concern a queue in reach, or none in particular; without queues out of reach."""
     if scope.globs is None:
         return tuple(found)
-    led = (_lead_by_first(one, partial(_reaches, scope)) for one in found)
-    return tuple(_cut(one, scope) for one in led if one is not None)
+    return tuple(_cut(one, scope) for one in _keep(partial(_reaches, scope), found))
 
 
 def refuse_unknown(number: int, scope: QueueScope) -> InvalidRequest:
@@ -51,16 +51,8 @@ def leave_out_digests(names: Collection[str], found: Sequence[Incident]) -> list
 def _keep(
     is_shown: Callable[[Incident | Condition], bool], found: Sequence[Incident]
 ) -> list[Incident]:
-    led = (_lead_by_first(one, is_shown) for one in found)
-    return [
-        replace(
-            one,
-            folded=tuple(filter(is_shown, one.folded)),
-            past=tuple(filter(is_shown, one.past)),
-        )
-        for one in led
-        if one is not None
-    ]
+    led = ((_lead_by_first(one, is_shown), one) for one in found)
+    return [narrow(one, whole, is_shown) for one, whole in led if one is not None]
 
 
 def _lead_by_first(
@@ -79,11 +71,10 @@ def _lead_by_first(
     lead, *others = sorted(parts, key=rank)
     if open_parts:
         return _say_of_part(lead_by(one, lead, others))
-    one = _say_of_part(lead_by(replace(one, past=tuple(others)), lead, ()))
+    one = replace(one, seen_at=lead.over_at or one.seen_at, past=tuple(others))
     ends = [part.over_at for part in parts if part.over_at is not None]
-    return replace(
-        one, state="resolved", seen_at=lead.over_at or one.seen_at, resolved_at=max(ends)
-    )
+    one = _say_of_part(lead_by(one, lead, ()))
+    return replace(one, state="resolved", resolved_at=max(ends), calm_since=None)
 
 
 def _say_of_part(one: Incident) -> Incident:
@@ -108,33 +99,22 @@ def _reaches(scope: QueueScope, one: Incident | Condition) -> bool:
 def _cut(one: Incident, scope: QueueScope) -> Incident:
     facts, value = _cut_facts(one, scope), _cut_value(one, scope)
     is_part = value != one.value
-    folded, past = (
-        tuple(_cut_part(other, scope) for other in parts if _reaches(scope, other))
-        for parts in (one.folded, one.past)
-    )
     parts = [one.lead, *one.folded, *one.past]
-    values = {part.key: _cut_value(part, scope) for part in parts if _reaches(scope, part)}
-    limited = {part.key for part in parts if values.get(part.key, part.value) != part.value}
-    history = (
-        entry if (entry.kind, entry.subject) in values
-        else replace(entry, kind=one.kind, subject=one.subject, value=value)
-        for entry in one.history
-        if entry.key in values or (entry.by and entry.kind is not IncidentKind.GROUP)
-    )  # fmt: skip
+    values = {part.key: _cut_value(part, scope) for part in parts}
+    limited = {part.key for part in parts if values[part.key] != part.value}
     return replace(
         one,
         value=value,
         worst=value if is_part else one.worst,
         queues=tuple(filter(scope.covers, one.queues)),
         facts=facts,
-        folded=folded,
-        past=past,
+        folded=tuple(_cut_part(part, scope) for part in one.folded),
+        past=tuple(_cut_part(part, scope) for part in one.past),
         history=tuple(
-            replace(entry, value=values[entry.kind, entry.subject])
-            if (entry.kind, entry.subject) in limited else entry
-            for entry in history
+            replace(entry, value=values[entry.key]) if entry.key in limited else entry
+            for entry in one.history
         ),
-    )  # fmt: skip
+    )
 
 
 def _cut_part(one: Condition, scope: QueueScope) -> Condition:
