@@ -674,6 +674,25 @@ async def test_stuck_and_rescue_name_the_same_first_pass_also_of_jobs_not_notice
     assert "not noticed by the rescue yet, the rescue acts in" in render_stuck(stuck).text
 
 
+async def test_what_a_silent_worker_waits_for_says_that_no_other_is_known_to_have_the_rescue(
+    fleet, make_job, conn
+):
+    settings = MaintSettings(**SOON, rescue_cron="* * * * *")
+    worker = await fleet.start_worker()
+    await fleet.beat(worker, await make_job(status="doing", worker_id=worker))
+    await fleet.pass_time(timedelta(seconds=16))
+    await fleet.start_worker(beats=False)  # it has run no job yet
+    await make_job(status="succeeded", queue="maintenance", task="jobs_maint:rescue_stalled_jobs")
+    report = await perform(fleet.pool, TICK, ListStuck(), settings=settings)
+    assert (len(report.silent), report.rescue_idle, report.rescue_unsure) == (1, None, True)
+    for text in (render_text(report, width=200), render_stuck(report).text):
+        assert "If it stays silent, the rescue acts in" in text
+        assert ", if a worker that has run no job yet has the rescue (jobs_maint.reg" in text
+    await fleet.beat(await fleet.start_worker())
+    report = await perform(fleet.pool, TICK, ListStuck(), settings=settings)
+    assert (len(report.silent), report.rescue_idle, report.rescue_unsure) == (1, None, False)
+
+
 async def test_stuck_says_when_the_rescue_acts_and_why_it_never_does(fleet, make_job, conn):
     await fleet.lose({}, {})
     lives = await fleet.start_worker()

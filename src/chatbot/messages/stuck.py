@@ -25,7 +25,6 @@ from jobs_maint.models import (
     StuckReport,
     say_idle,
     say_not_shown,
-    say_silent_acts,
     tell_by_hand,
 )
 from jobs_maint.render import say_reach
@@ -98,7 +97,7 @@ def _headline(report: StuckReport) -> list[Line]:
 
 
 def _tell_silence(report: StuckReport, more: str) -> list[Line]:
-    acts = say_silent_acts(report.silent)
+    acts = report.say_silent_acts()
     then = say_idle(report.rescue_idle) if report.rescue_idle else f"If it stays silent, {acts}."
     return [
         ["🟡 ", bold(f"{_say_silent(report.silent, 'running job')} and may be dead.")],

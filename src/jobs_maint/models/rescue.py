@@ -27,7 +27,6 @@ __all__ = [
     "StuckReport",
     "WorkerView",
     "WorkersReport",
-    "say_silent_acts",
     "tell_by_hand",
 ]
 
@@ -80,7 +79,7 @@ class StuckReport(Report):
     jobs_not_shown: int = 0
     """Running jobs within reach that were not looked at: there are too many."""
     rescue_unsure: bool = False
-    """The rescue acts only if a worker that has run no job yet has it; `say_next` says so."""
+    """The rescue acts only if a worker that has run no job yet has it; what is foretold says so."""
 
     def say_next(self) -> str:
         """What the rescue does next with those that are stuck; empty where no pass comes."""
@@ -92,8 +91,18 @@ class StuckReport(Report):
                 idle = f"{idle} {say_unheard(len(waits), len(self.stuck), min(waits))}"
             return idle
         said = say_acts(min(acts), acts.count(min(acts)), len(self.stuck))
-        unsure = f", if {UNSURE}" if self.rescue_unsure else ""
-        return f"{said[0].upper()}{said[1:]}{unsure}."
+        return f"{said[0].upper()}{said[1:]}{self._say_unsure()}."
+
+    def say_silent_acts(self) -> str:
+        """When the rescue acts on the first of the `silent` ones, if its worker stays so."""
+        acts = [job.acts_in_seconds for job in self.silent if job.acts_in_seconds is not None]
+        if acts:
+            return f"the rescue acts {format_wait(min(acts))}{self._say_unsure()}"
+        due_in = min(job.due_in_seconds or 0.0 for job in self.silent)
+        return f"the rescue acts {format_wait(due_in)} at the earliest{self._say_unsure()}"
+
+    def _say_unsure(self) -> str:
+        return f", if {UNSURE}" if self.rescue_unsure else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +254,3 @@ def _say_when(what: str, jobs: Sequence[StuckJob]) -> str:
 
 def _say_span(seconds: float) -> str:
     return format_wait(seconds).removeprefix("in ")
-
-
-def say_silent_acts(jobs: Sequence[StuckJob]) -> str:
-    """When the rescue acts on the first of these `silent` ones, if its worker stays so."""
-    acts = [job.acts_in_seconds for job in jobs if job.acts_in_seconds is not None]
-    if acts:
-        return f"the rescue acts {format_wait(min(acts))}"
-    due_in = min(job.due_in_seconds or 0.0 for job in jobs)
-    return f"the rescue acts {format_wait(due_in)} at the earliest"

@@ -18,7 +18,6 @@ from jobs_maint.models import (
     say_not_shown,
     say_restart,
     say_silent,
-    say_silent_acts,
     say_unregistered,
     say_workers,
     tell_by_hand,
@@ -82,7 +81,7 @@ def _silent(report: StuckReport, page: Page) -> None:
     if report.stuck:
         page.line()
     longest = max(job.silent_seconds or 0.0 for job in jobs)
-    acts = say_silent_acts(jobs)
+    acts = report.say_silent_acts()
     who = f"The worker of {count_noun(len(jobs), 'running job')}"
     silent = f"has been silent for {format_age(longest)} and may be dead"
     page.line(f"{who} {silent}.", "bold yellow")

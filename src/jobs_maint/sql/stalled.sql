@@ -170,12 +170,14 @@ SELECT EXISTS (
 ) AS untaken;
 
 -- name: judge_listeners (queue)
--- Of the live workers that listen to the queue, or may do so: whether one is `prompt`, it has missed no
--- sign of life; and whether one beats, or `will_beat` from its first job on.
-SELECT coalesce(bool_or(w.beaten_id IS NULL
-                        OR greatest(w.last_heartbeat, w.beat_at) > now() - make_interval(
+-- Of the live workers that listen to the queue, or may do so: whether one that beats is `prompt`, it has
+-- missed no sign of life; whether one has not begun to beat (`unheard`); and whether one beats, or
+-- `will_beat` from its first job on.
+SELECT coalesce(bool_or(w.beaten_id IS NOT NULL
+                        AND greatest(w.last_heartbeat, w.beat_at) > now() - make_interval(
                             secs => w.beat_seconds + greatest(1.5, w.beat_seconds / 4))),
                 false) AS prompt,
+       coalesce(bool_or(w.beaten_id IS NULL), false) AS unheard,
        coalesce(bool_or(NOT w.mute), false) AS will_beat
 FROM {{workers}} WHERE {{listens}} AND coalesce(%(queue)s = ANY (w.queues), true);
 

@@ -36,7 +36,8 @@ class Outlook:
     waiting: frozenset[int] = frozenset()
     """Those that may be due sooner: no worker beats, and silence counts only while one does."""
     unsure: bool = False
-    """The passes come only if a worker that has run no job yet has the rescue."""
+    """The passes come only if a worker that has run no job yet has the rescue: each other one that
+    may have it missed a beat."""
 
     @property
     def first(self) -> tuple[float | None, int]:
@@ -60,7 +61,7 @@ async def find_outlook(
     listeners = await fetch_one(
         conn, load_queries("stalled")["judge_listeners"], {"queue": rules.queue}
     )
-    idle, ran_at, unsure = await _find_last_pass(conn, rules, as_of, is_prompt=listeners["prompt"])
+    idle, ran_at, unsure = await _find_last_pass(conn, rules, as_of, listeners)
     # A pass is a job, and a worker beats from its first job on: where none beats now, the one that
     # runs the next pass will, unless its recorder has stopped. Where no pass is known to come, none
     # is known to beat either.
@@ -86,7 +87,7 @@ async def find_outlook(
 
 
 async def _find_last_pass(
-    conn: Conn, rules: RescueRules, now: datetime, *, is_prompt: bool
+    conn: Conn, rules: RescueRules, now: datetime, listeners: Mapping[str, bool]
 ) -> tuple[RescueIdle | None, datetime | None, bool]:
     """Why no pass comes, if so; when the last one ended, where that is known; `unsure`."""
     if not rules.cron:
@@ -96,7 +97,8 @@ async def _find_last_pass(
     fleet = Fleet.of(found)
     if not fleet.has_worker(rules.queue):
         return "no_worker", None, False
-    if not is_prompt:
+    is_known, unsure = fleet.hears(rules.queue), not listeners["prompt"]
+    if is_known and unsure and not listeners["unheard"]:
         return "late", None, False
     runs = await fetch_all(conn, queries["list_last_runs"], {"queue": rules.queue})
     rescues = tuple(
@@ -105,9 +107,8 @@ async def _find_last_pass(
         if run["task"] == RESCUE
     )
     ended = [run.succeeded_at for run in rescues if run.succeeded_at is not None]
-    unsure = not fleet.hears(rules.queue)
     if unsure and not await _may_come(conn, rules, now, ended):
-        return "no_run", None, False
+        return "late" if is_known else "no_run", None, False
     waits = {"task": RESCUE, "queue": rules.queue, "seconds": DEFERRED_WITHIN.total_seconds()}
     if (await fetch_one(conn, load_queries("stalled")["find_untaken"], waits))["untaken"]:
         return "busy", None, False
