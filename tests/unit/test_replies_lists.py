@@ -359,8 +359,17 @@ def test_a_worker_that_missed_a_beat_is_told_before_it_counts_as_gone():
     there = WorkersReport(NOW, (replace(dead, late=True, seen_seconds=14.0), other))
     assert lines(render_workers(there))[:2] == [
         "🟡 1 of 2 workers missed a beat and may be dead.",
-        "It was seen 14 s ago; it had 2 jobs. No other job is running.",
+        "It was seen 14 s ago; it had 2 jobs. No other live worker runs a job.",
     ]
+
+
+def test_workers_without_a_job_say_of_whom_and_in_which_queues_that_is_said():
+    idle = [replace(worker, jobs=(), live=True) for worker in samples.workers().workers[:2]]
+    there = WorkersReport(NOW, tuple(idle))
+    assert "No live worker runs a job." in lines(render_workers(there))[1]
+    narrow = replace(there, limited_to_queues=("email*",))
+    said = "No live worker runs a job in the queues you reach (email*)."
+    assert said in lines(render_workers(narrow))[1]
 
 
 def test_nothing_stuck_is_green():

@@ -92,7 +92,9 @@ def _headline(
 ) -> list[Line]:
     counts, reach = report.counts, say_reach(report.limited_to_queues)
     live = len(workers) - len(silent)
-    runs = f"{count(running, 'job is', 'jobs are')} running" if running else "No job is running"
+    runs = f"No live worker runs a job{reach}"
+    if running:
+        runs = f"{count(running, 'job is', 'jobs are')} running"
     if not live:
         first: Line = ["🔴 ", bold(f"No worker is live; {count(len(silent), 'is', 'are')} silent.")]
         return [first, [say_silent(silent)]]
@@ -111,7 +113,7 @@ def _headline(
         what = bold(f"{some} missed a beat and may be dead.")
         had = _tell_had(late)
         if had and not running:
-            runs = "No other job is running"
+            runs = f"No other live worker runs a job{reach}"
         return [["🟡 ", what], [f"{which} seen {ago}{had}. {runs}."]]
     if cut_off := sum(map(_is_unregistered, workers)):
         some = "The only worker takes" if live == 1 else (
