@@ -117,10 +117,16 @@ class DatabaseUnavailable(JobsMaintError):
     code = "database_unavailable"
     exit_code = 69
 
-    def __init__(self, message: str, *, maybe_elsewhere: bool = False) -> None:
-        """`maybe_elsewhere`: the tables may be in another database than the one that answered."""
+    def __init__(
+        self, message: str, *, maybe_elsewhere: bool = False, unbegun: bool = False
+    ) -> None:
+        """`maybe_elsewhere`: the tables may be in another database than the one that answered.
+
+        `unbegun`: what was asked certainly has not begun, as it never got a connection.
+        """
         super().__init__(message)
         self.maybe_elsewhere = maybe_elsewhere
+        self.unbegun = unbegun
 
 
 class NotPermitted(JobsMaintError):

@@ -104,7 +104,7 @@ async def perform(
         raise InvalidRequest(f"{action.word} is not available here; see help")
     begun = time.monotonic()
     call: Call[Any] | None = None
-    with mapped_errors(), bounded_tries(), noted_standby() as standby:
+    with noted_standby() as standby, mapped_errors(), bounded_tries():
         try:
             scope = permit(actor, action)
             if pool is None and not isinstance(action, ShowSchemaSql):
@@ -151,7 +151,7 @@ def _seen_anywhere(actor: Actor) -> QueueScope:
 
 async def claim_request(pool: Pool, key: str) -> bool:
     """Claim a request (a Slack envelope or signature); False when it was already taken."""
-    with mapped_errors():
+    with noted_standby(), mapped_errors():
         try:
             return await audit.claim_request(pool, key)
         except Exception as exc:

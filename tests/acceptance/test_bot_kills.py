@@ -24,7 +24,16 @@ from tests.support.own_server import open_own_server
 from tests.support.waiting import until
 
 from chatbot.handling.lost_runs import tell_lost_runs
-from jobs_maint.actions import Actor, ConfirmSelection, PreviewPurge
+from jobs_maint.actions import (
+    Actor,
+    BulkVerb,
+    ConfirmSelection,
+    JobFilter,
+    PreviewBulk,
+    PreviewPurge,
+    RescueStalled,
+    RetryJobs,
+)
 from jobs_maint.database import open_pool
 from jobs_maint.errors import DatabaseUnavailable
 from jobs_maint.perform import Watch, perform
@@ -265,6 +274,34 @@ async def test_the_database_restarts_under_a_command_and_the_next_one_works(own_
             assert await count(conn, "failed") == 1
         [answer] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry 1")
         assert answer.text.startswith("✅ Job 1 retried")
+
+
+async def test_what_got_no_connection_says_that_nothing_was_changed_and_works_when_pressed_again(
+    own_server,
+):
+    url = own_server.url(own_server.create_lasting("ours_template"))
+    async with look(url) as conn:
+        await make_failed(conn, 2)
+    async with open_pool(url) as pool, open_bot(pool) as (slack, bot):
+        pool.timeout, ana = 1.0, Actor.shell("ana", "host")
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        await asyncio.to_thread(own_server.control, "stop", "-m", "immediate")
+        [pressed] = await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+        [typed] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry 1")
+        for told, words in ((pressed, "retry --all webhook"), (typed, "retry 1")):
+            assert "was free" not in told.text
+            assert told.text.startswith("🔴 Nothing is listening at ")
+            assert told.text.endswith(
+                f"/jobs {words} · nothing was changed; try again once the database answers"
+            )
+        for action in (PreviewBulk(BulkVerb.RETRY, JobFilter()), RetryJobs((1,)), RescueStalled()):
+            with pytest.raises(DatabaseUnavailable) as refused:
+                await perform(pool, ana, action, settings=MaintSettings())
+            assert refused.value.unbegun
+        await own_server.restart("fast")
+        pool.timeout = 60.0  # its pauses between two tries grow
+        await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+        assert now(slack, preview).text.startswith("✅ 2 jobs of webhook retried")
 
 
 @pytest.mark.parametrize(

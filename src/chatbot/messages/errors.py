@@ -10,6 +10,7 @@ from chatbot.messages.parts import Button, Line, Span, bold, buttons, code, cont
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import cut, sentence
 from jobs_maint.errors import (
+    DatabaseUnavailable,
     InvalidRequest,
     JobNotFound,
     JobsMaintError,
@@ -65,9 +66,13 @@ def render_error(
     if suggestion:
         label = cut(f"Run {command} {suggestion}", 75)
         parts.append(buttons(Button(label, suggestion)))
-    if typed:
-        note: Line = [code(cut(f"{command} {typed}", 300))]
-        parts.append(context([*note, " · nothing was changed"] if usual else note))
+    note: list[Span | str] = [code(cut(f"{command} {typed}", 300))] if typed else []
+    if isinstance(error, DatabaseUnavailable) and error.unbegun:
+        note += [" · " if typed else "", "nothing was changed; try again once the database answers"]
+    elif typed and usual:
+        note += [" · nothing was changed"]
+    if note:
+        parts.append(context(note))
     return pack(parts)
 
 

@@ -12,6 +12,7 @@ from psycopg import errors as pg
 
 from jobs_maint.database.limits import LOCK_TIMEOUT, POOL_TIMEOUT
 from jobs_maint.database.raised import RACES, find_function, is_stopped
+from jobs_maint.database.standby import met_none
 from jobs_maint.errors import ChangeRefused, DatabaseUnavailable, JobsMaintError, SchemaMismatch
 from jobs_maint.redaction import redact_text
 
@@ -183,12 +184,16 @@ def _map_cancelled(exc: pg.QueryCanceled) -> DatabaseUnavailable:
 
 
 def _map_no_connection(exc: psycopg_pool.PoolTimeout) -> DatabaseUnavailable:
+    unbegun = met_none()
+    if reasons := getattr(exc, "__notes__", ()):  # by `note_why_not_connected`
+        return DatabaseUnavailable(reasons[0], unbegun=unbegun)
     waited = re.search(r"[\d.]+(?= sec)", str(exc))  # the team's pool has its own time limit
     seconds = float(waited[0]) if waited else POOL_TIMEOUT
-    said = f"No connection to the jobs database was free within {seconds:.0f} s"
-    if reasons := getattr(exc, "__notes__", ()):  # by `note_why_not_connected`
-        return DatabaseUnavailable(f"{said}. {reasons[0]}")
-    return DatabaseUnavailable(f"{said}; it is down, or all its connections are in use.")
+    return DatabaseUnavailable(
+        f"No connection to the jobs database was free within {seconds:.0f} s; it is down, or all "
+        "its connections are in use.",
+        unbegun=unbegun,
+    )
 
 
 def is_timeout(exc: pg.QueryCanceled) -> bool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["LAG", "Standby", "note_lag", "noted_standby"]
+__all__ = ["LAG", "Standby", "met_none", "note_lag", "noted_standby"]
 
 LAG = (
     "CASE WHEN pg_is_in_recovery() THEN extract(epoch FROM clock_timestamp()"
@@ -20,6 +20,8 @@ LAG = (
 class Standby:
     lag_seconds: float | None = None
     """The longest that any transaction met; None on a primary."""
+    met: bool = False
+    """Whether any transaction began."""
 
 
 _noted: ContextVar[Standby | None] = ContextVar("noted_standby", default=None)
@@ -38,5 +40,14 @@ def noted_standby() -> Iterator[Standby]:
 
 def note_lag(lag_seconds: float | None) -> None:
     standby = _noted.get()
-    if standby is not None and lag_seconds is not None:
+    if standby is None:
+        return
+    standby.met = True
+    if lag_seconds is not None:
         standby.lag_seconds = max(lag_seconds, standby.lag_seconds or 0.0)
+
+
+def met_none() -> bool:
+    """Whether it is known that no transaction began in the block of `noted_standby`."""
+    standby = _noted.get()
+    return standby is not None and not standby.met
