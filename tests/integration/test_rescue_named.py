@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
@@ -92,6 +92,10 @@ async def assert_as_stuck(pool, job, said):
         assert why in said.replace(f"{why[:1].upper()}{why[1:]}", why)
         return
     [seen] = [one for one in report.stuck if one.job_id == job]
+    if at := re.search(r"the rescue acts at (.{19}) UTC", said):
+        wait = datetime.fromisoformat(f"{at[1]}+00:00") - report.as_of
+        assert abs(wait.total_seconds() - seen.acts_in_seconds) < 2
+        return
     minutes_, seconds = re.search(r"the rescue acts in (?:(\d+) min)? ?(?:(\d+) s)?", said).groups()
     wait = 60 * int(minutes_ or 0) + int(seconds or 0)
     rounded = 1 if seconds or wait < 3_600 else 60
@@ -133,7 +137,7 @@ async def test_whoever_is_earlier_than_the_rescue_is_told_who_fell_silent_and_th
     assert who.endswith(" UTC, 60 s ago.")
     assert risk.startswith(
         "If the worker is only blocked or cut off, the job will run twice. Left alone, the rescue "
-        "acts in "
+        "acts at "
     )
     await assert_as_stuck(pool, job, risk)
     assert await make_job.status(job) == "doing"

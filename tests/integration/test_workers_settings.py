@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import procrastinate
@@ -278,8 +279,9 @@ async def test_every_word_about_the_rescue_goes_by_the_workers(fleet, pool, conn
     assert (report.items, report.rescue_idle) == ((), None), "by hand it waits for 20 h"
     assert report.acts_in_seconds == pytest.approx(stuck.acts_in_seconds, abs=2)
     shown = await ask(pool, RescueJobs((job,)), **mine)
-    assert "Left alone, the rescue acts in " in shown.warnings[-1]
-    assert " min" in shown.warnings[-1].partition("acts in")[2]
+    acts = re.search(r"Left alone, the rescue acts at (.{19}) UTC\.$", shown.warnings[-1])[1]
+    wait = datetime.fromisoformat(f"{acts}+00:00") - listed.as_of
+    assert wait.total_seconds() == pytest.approx(stuck.acts_in_seconds, abs=2)
     for finding in ("suspects", "rescue", "purge", "maintenance_queue"):
         said = await find(pool, finding, **mine)
         assert "off" not in said.sentence

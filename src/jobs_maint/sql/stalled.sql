@@ -117,7 +117,7 @@ SELECT j.id, j.status::text AS status, j.queue_name, j.task_name, j.queueing_loc
        s.first_noticed_at, s.job_id IS NOT NULL AS suspected, {{by_hand}},
        extract(epoch FROM now() - s.first_noticed_at)::float8 AS noticed_seconds,
        extract(epoch FROM now() - coalesce(known.beat_at, m.beat_at))::float8 AS silent_seconds,
-       extract(epoch FROM due.at - now())::float8 AS due_in
+       extract(epoch FROM due.at - now())::float8 AS due_in, now() AS looked_at
 FROM {{running_jobs}}
 LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
      AND s.started_at IS NOT DISTINCT FROM started.at

@@ -152,14 +152,18 @@ def _left_alone(rows: Sequence[Mapping[str, Any]]) -> str:
     if (idle := rows[0]["idle"]) is not None:
         return say_idle(idle)
     who = ONE if len(rows) == 1 else SEVERAL
-    return f"Left alone, {min((_acts(row, who) for row in rows), key=lambda acts: acts[0])[1]}."
+    seconds, acts = min((_acts(row, who) for row in rows), key=lambda found: found[0])
+    if seconds <= 0:
+        return f"Left alone, {acts} now."
+    # A clock time: a preview, and the dialog of its button, are read up to ten minutes later.
+    return f"Left alone, {acts} at {_at(rows[0]['looked_at'] + timedelta(seconds=seconds))}."
 
 
 def _acts(row: Mapping[str, Any], who: Who) -> tuple[float, str]:
-    """When the rescue acts on a suspect: at its pass, as `stuck` says it."""
+    """In how many seconds the rescue acts on a suspect, at its pass as `stuck` says it."""
     if row["acts_in"] is None:  # too many come before it
-        return row["due_in"], f"{who.they} {who.are} due {format_wait(row['due_in'])}"
-    return row["acts_in"], f"the rescue acts {format_wait(row['acts_in'])}"
+        return row["due_in"], f"{who.they} {who.are} due"
+    return row["acts_in"], "the rescue acts"
 
 
 def refuse_job(job_id: int, row: dict[str, Any] | None, who: Who = ONE) -> ItemResult | None:
@@ -185,7 +189,8 @@ def refuse_job(job_id: int, row: dict[str, Any] | None, who: Who = ONE) -> ItemR
     if row["idle"] is not None:
         otherwise = f"only {by_force} acts, as {why_idle(row['idle'])}"
     else:
-        otherwise = f"{_acts(row, who)[1]}, {by_force} at once"
+        seconds, acts = _acts(row, who)
+        otherwise = f"{acts} {format_wait(seconds)}, {by_force} at once"
     if row["beats"] or (row["heartbeat_fresh"] and not row["had_recorder"]):
         sign = f"beat at {_at(row['beat_at'])}" if row["beats"] else (
             f"heartbeat at {_at(row['last_heartbeat'])}"
