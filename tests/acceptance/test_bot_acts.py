@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from tests.support.bots import ROLES, ask, no_sleep, open_bot, open_slack, serve_replica, settle
 from tests.support.fleet import Fleet
+from tests.support.locks import wait_for_waiting
 from tests.support.waiting import until
 
 from chatbot.handling.lost_runs import tell_lost_runs
@@ -904,6 +905,31 @@ async def test_with_every_way_to_tell_it_blocked_an_act_runs_once_and_the_audit_
             assert len(done) == number, fault
             [told] = await click(slack, bot, ADMIN, preview, "Retry 2 jobs")
             assert "already confirmed" in told.text
+
+
+async def test_a_second_press_says_what_became_of_the_first(pool, conn, database_url):
+    await make_failed(conn, 3)
+    async with open_bot(pool, sleep=no_sleep) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        async with held(database_url):
+            await slack.click(OPERATOR, OPS, preview.ts, "Retry 3 jobs")
+            await wait_for_waiting(conn)
+            await slack.click(OPERATOR, OPS, preview.ts, "Retry 3 jobs")
+            during = await slack.wait_for_message(
+                OPS, lambda one: one.ephemeral and "already confirmed" in one.text, as_user=OPERATOR
+            )
+            slack.set_fault("429", times=999, retry_after=99)
+        await settle(bot)
+        slack.clear_faults()
+        [after] = await click(slack, bot, OPERATOR, preview, "Retry 3 jobs")
+        found = await conn.execute("SELECT id FROM jobs_maint_audit WHERE outcome = 'done'")
+        [(request,)] = await found.fetchall()
+        for told, became in (
+            (during, f" and still runs: request {request}; it runs only once."),
+            (after, f": 3 jobs retried, request {request}; it runs only once."),
+        ):
+            assert told.text.splitlines()[0].endswith(became)
+            assert "nothing was changed" not in told.text
 
 
 async def test_however_slack_takes_a_preview_it_is_seen_and_confirmed_once(pool, conn):

@@ -69,7 +69,7 @@ def render_error(
     note: list[Span | str] = [code(cut(f"{command} {typed}", 300))] if typed else []
     if isinstance(error, DatabaseUnavailable) and error.unbegun:
         note += [" · " if typed else "", "nothing was changed; try again once the database answers"]
-    elif typed and usual:
+    elif typed and usual and getattr(error, "why", "") != "used":  # then it tells what was
         note += [" · nothing was changed"]
     if note:
         parts.append(context(note))

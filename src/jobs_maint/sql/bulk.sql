@@ -132,11 +132,15 @@ WHERE status <> 'cancelled' AND id IN (
     WHERE audit_id = %(audit_id)s AND outcome = 'done' AND code <> ALL (%(but)s));
 
 -- name: find_selection (key)
--- Whose it is, what it does and requires, and why it could not be used.
-SELECT actor_kind, actor_id, used_at, verb, words, params ->> 'needs' AS needs,
-       params -> 'queues' AS queues, params ? 'dismissed' AS dismissed,
-       params ? 'replaced' AS replaced
-FROM jobs_maint_selections WHERE key = %(key)s;
+-- Whose it is, what it does and requires, and why it could not be used. The transaction that uses it
+-- also writes the request, so both have one time.
+SELECT s.actor_kind, s.actor_id, s.used_at, s.verb, s.words, s.params ->> 'needs' AS needs,
+       s.params -> 'queues' AS queues, s.params ? 'dismissed' AS dismissed,
+       s.params ? 'replaced' AS replaced, a.id AS request, a.outcome, a.counts
+FROM jobs_maint_selections s
+LEFT JOIN jobs_maint_audit a
+    ON a.started_at = s.used_at AND (a.actor_kind, a.actor_id) = (s.actor_kind, s.actor_id)
+WHERE s.key = %(key)s;
 
 -- name: insert_items (audit_id, outcome, code, job_ids)
 INSERT INTO jobs_maint_audit_items (audit_id, outcome, code, job_ids)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, Actor, BulkVerb, JobFilter, QueueScope, Role
 from jobs_maint.database import Conn, fetch_all
+from jobs_maint.durations import format_time
 from jobs_maint.errors import SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
 from jobs_maint.operations.jobs.error_groups import NamedGroup, describe_newest
@@ -22,7 +23,7 @@ from jobs_maint.operations.sets.undo import Undo, find_undo
 from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
-from jobs_maint.verbs import find_state, find_verb
+from jobs_maint.verbs import FINAL_STATUSES, find_state, find_verb
 
 __all__ = ["SAMPLE", "dismiss_selection", "find_needs", "freeze_set", "use_selection"]
 
@@ -252,5 +253,26 @@ async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
     if found[0]["dismissed"]:
         raise SelectionExpired(f"This preview was dismissed; {again}.", why="dismissed")
     if found[0]["used_at"] is not None:
-        raise SelectionExpired("This preview was already confirmed; it runs only once.", why="used")
+        raise SelectionExpired(
+            f"This preview was already confirmed{_say_became(found[0])}; it runs only once.",
+            why="used",
+        )
     raise SelectionExpired(f"This preview is older than ten minutes; {again}.", why="late")
+
+
+def _say_became(used: Mapping[str, Any]) -> str:
+    """` at 2026-11-23 11:44:10 UTC: 3 jobs retried, request 68`; no more than the audit has."""
+    at = f" at {format_time(used['used_at'], seconds=True)}"
+    if used["request"] is None:
+        return at
+    counts, request = used["counts"], f"request {used['request']}"
+    if used["outcome"] == "started":
+        return f"{at} and still runs: {request}"
+    names = FINAL_STATUSES if used["verb"] == "purge" else ("done",)
+    jobs = sum(counts.get(name, 0) for name in names)
+    told = [f"{jobs:,} {'job' if jobs == 1 else 'jobs'} {find_verb(used['verb']).done}"]
+    if asked := counts.get("abort_requested"):
+        told.append(f"{asked:,} asked to abort")
+    if used["outcome"] in {"failed", "interrupted"}:
+        told.append(f"then it {'failed' if used['outcome'] == 'failed' else 'was interrupted'}")
+    return f"{at}: {', '.join([*told, request])}"
