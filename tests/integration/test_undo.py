@@ -158,3 +158,20 @@ async def test_the_number_of_a_request_that_changed_no_job_says_what_it_was(pool
     nothing = await last_request(conn)
     with pytest.raises(InvalidRequest, match=rf"^Request {nothing} was 'discard {job}'.*no job"):
         await preview(pool, request=nothing)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+async def test_the_undo_of_a_discard_says_that_its_jobs_had_failed_and_run_again(
+    pool, make_job, jobs
+):
+    for _ in range(jobs):
+        await make_job(queue="webhook", status="failed")
+        await make_job(queue="email")
+    told = (
+        "runs again" if jobs == 1 else "They had failed or been aborted before they were discarded"
+    )
+    discarded = await act(pool, DISCARD, queue="webhook")
+    assert told in (await preview(pool, request=discarded.audit_id)).warnings[0]
+    cancelled = await act(pool, CANCEL, queue="email")
+    shown = await preview(pool, request=cancelled.audit_id)
+    assert "again" not in " ".join(shown.warnings)

@@ -63,7 +63,7 @@ WITH done AS (
     WHERE done.audit_id > %(request)s AND a.word <> 'rescue'
     GROUP BY done.id
 )
-SELECT changed.id, since.request AS later,
+SELECT changed.id, changed.code, since.request AS later,
        since.request IS NULL AND changed.code IN ('cancelled', 'discarded') AND EXISTS (
            SELECT FROM procrastinate_jobs j
            WHERE j.id = changed.id AND j.status IN ('failed', 'aborted')) AS ran_since

@@ -29,6 +29,8 @@ __all__ = ["SAMPLE", "dismiss_selection", "find_needs", "freeze_set", "use_selec
 
 SAMPLE = 5
 """Example ids per reason in a preview or a report."""
+_ONE_FAILED = "It had failed or been aborted before it was discarded; it runs again."
+_ALL_FAILED = "They had failed or been aborted before they were discarded; they run again."
 
 
 async def freeze_set(
@@ -92,6 +94,8 @@ async def freeze_set(
     if verb is BulkVerb.RETRY:
         names = list(dict.fromkeys(queue for queue, _ in groups))
         warnings = await find_unserved(conn, names, len(rows))
+        if undo is not None and undo.discards and rows:
+            warnings = (_ONE_FAILED if len(rows) == 1 else _ALL_FAILED, *warnings)
     return Preview(
         verb=verb.value,
         words=words,

@@ -26,12 +26,14 @@ class Undo:
     """`ids`: the jobs that the request changed; `later`: by which request one was changed since.
 
     `ran`: those that were cancelled and ended in another way since, with no request for it.
+    `discards`: whether the request was a discard, of jobs that had failed or been aborted.
     """
 
     request: int
     ids: Sequence[int]
     later: Mapping[int, int]
     ran: frozenset[int]
+    discards: bool
 
     @property
     def open_ids(self) -> list[int]:
@@ -77,6 +79,7 @@ async def find_undo(conn: Conn, request: int, scope: QueueScope, actor: Actor) -
         [row["id"] for row in rows],
         {row["id"]: row["later"] for row in rows if row["later"] is not None},
         frozenset(row["id"] for row in rows if row["ran_since"]),
+        any(row["code"] == "discarded" for row in rows),
     )
 
 
