@@ -194,6 +194,13 @@ def failed(*groups, since=3600.0, **fields):
     return FailedJobsReport(NOW, (), groups=groups, since_seconds=since, **values)
 
 
+def test_a_list_that_says_who_is_on_a_group_says_as_of_when():
+    taken = replace(alike(), name="E-4f2a", taken_by="slack:U0ANA (ana)")
+    said = render_failed(failed(taken), "/jobs").text
+    assert "ana is on it" in said
+    assert said.splitlines()[-1] == f"as of {NOW:%H:%M} UTC"
+
+
 def test_jobs_that_failed_alike_are_one_group_with_a_preview_of_exactly_its_jobs():
     message = render_failed(failed(alike()), "/jobs")
     assert render_blocks(message.blocks, 200).splitlines() == [
@@ -205,6 +212,7 @@ def test_jobs_that_failed_alike_are_one_group_with_a_preview_of_exactly_its_jobs
         "    timed out …",
         "jobs `4711` `4710` `4709` `4708` `4707` and 32 more · failed from 11:20 UTC to 11:58 UTC",
         "[Preview retry of 37] [Details]",
+        "as of 12:00 UTC",
     ]
     (retry, words, style), details = buttons(message)
     assert (retry, style, details) == (

@@ -59,11 +59,11 @@ def render_failed(
     verdict = bold(f"{_verdict(report, groups)}.")
     notes = _notes(report)
     later = tell_later(report.until, report.as_of)
+    as_of: Line = ["as of ", when(report.as_of, report.as_of)]  # who is on a group may change
     if not groups:
         unsure = report.at_least or report.fates_unknown
         is_open = unsure or (report.settled and not report.all_succeeded)
         dot = "🟡 " if is_open or report.limited_to_queues is not None else "🟢 "
-        as_of: Line = ["as of ", when(report.as_of, report.as_of)]
         head = paragraph([dot, verdict], _tell_span(report), _tell_unknown(report), later)
         return pack([head, *(context(note) for note in (as_of, *notes))])
     lines: list[Line] = [["🔴 ", verdict], _tell_span(report)]
@@ -103,7 +103,7 @@ def render_failed(
         total=len(groups) + report.groups_not_shown,
         noun="groups",
         more=more,
-        tail=[context(note) for note in notes],
+        tail=[context(note) for note in (*notes, as_of)],
         per_page=PER_PAGE,
     )
 
