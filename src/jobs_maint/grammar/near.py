@@ -28,6 +28,7 @@ __all__ = [
     "explain",
     "find_near",
     "find_place",
+    "find_shown",
     "guess_words",
     "is_of_other_tools",
     "list_options",
@@ -104,6 +105,23 @@ def find_near(full: str, path: list[str], group: click.Group, surface: Surface) 
         return []
     near = find_nearest(spelt, group.commands)
     return [[*path, name] for name in near or _find_inflected(spelt, group.commands)]
+
+
+def find_shown(words: Sequence[str], group: click.Group, surface: Surface) -> list[str]:
+    """What stands after `show`, where that is a word of ours, or means one that only looks.
+
+    `show jobs` may mean those of any status: it leads to how many there are of each.
+    """
+    there = [word for word in words if word.lower() not in {"the", "all", "job", "jobs"}]
+    if not there:
+        return ["stats"] if words else []
+    word, *more = there[0].lower(), *there[1:]
+    if word in group.commands:
+        return [word, *more]
+    for name in [] if word in SHOWS else find_near(word, [], group, surface):
+        if name[0] in group.commands and not any(one.act for one in WORDS[" ".join(name)].asks):
+            return [*name, *more]
+    return []
 
 
 def _find_inflected(word: str, known: Iterable[str]) -> list[str]:

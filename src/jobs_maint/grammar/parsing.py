@@ -16,6 +16,7 @@ from jobs_maint.grammar.near import (
     explain,
     find_near,
     find_place,
+    find_shown,
     guess_words,
     is_of_other_tools,
     list_options,
@@ -141,8 +142,8 @@ def _unknown_word(
     if instead := explain(full.lower(), surface):
         return InvalidRequest(f"{in_quotes(full)} is not a known command; {instead}")
     near = [_line([*words, *rest[1:]]) for words in find_near(full.lower(), path, group, surface)]
-    if not path and rest[0].lower() in SHOWS and len(rest) > 1 and rest[1] in group.commands:
-        near.insert(0, _line(rest[1:]))
+    if not path and rest[0].lower() in SHOWS and (shown := find_shown(rest[1:], group, surface)):
+        near = [_line(shown)]
     if not near:
         ending = "; see help"
         other = is_of_other_tools(full.lower()) or _MENTION.fullmatch(full)
