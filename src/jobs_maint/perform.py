@@ -101,7 +101,7 @@ async def perform(
     settings = settings or MaintSettings.load()
     handler = HANDLERS.get(type(action))
     if handler is None:
-        raise InvalidRequest(f"{action.word} is not available here; see help")
+        raise InvalidRequest(f"{action.word} is not available here; see `help`")
     begun = time.monotonic()
     call: Call[Any] | None = None
     with noted_standby() as standby, mapped_errors(), bounded_tries():

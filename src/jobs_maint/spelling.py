@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["ask_meant", "find_nearest"]
+__all__ = ["ask_meant", "find_nearest", "see_help"]
 
 MOST_NAMES = 3
 """More that are equally near say nothing of what was meant."""
@@ -31,6 +31,11 @@ def ask_meant(names: Iterable[str]) -> str:
     """The end of a sentence; empty where there is none to ask about."""
     either = " or ".join(names)
     return f"; did you mean {either}?" if either else ""
+
+
+def see_help(about: str = "help") -> str:
+    """The end of a sentence; as code, or `see help failed` would say that the help failed."""
+    return "; see `help`" if about == "help" else f"; see `help {about}`"
 
 
 def _count_wrong(one: str, other: str, most: int) -> int:

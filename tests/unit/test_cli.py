@@ -94,7 +94,7 @@ def test_help_of_a_word_needs_no_settings(words):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["frobnicate"], "'frobnicate' is not a known command; see help"),
+        (["frobnicate"], "'frobnicate' is not a known command; see `help`"),
         (["retri", "1"], "did you mean 'retry 1'?"),
         (["failed", "--limt", "5"], "did you mean --limit? Try: jobs-maint failed --limit 5"),
         (["status", "x"], "'x' is not a job id"),

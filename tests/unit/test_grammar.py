@@ -122,10 +122,10 @@ def test_json_is_for_the_shell_and_private_for_slack():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("--json", "--json comes after a word, as in 'stats --json'; see help"),
-        ("schema --json", "--json comes after a word, as in 'schema status --json'; see help"),
-        ("--limit 5", "--limit comes after a word, as in 'failed --limit 5'; see help"),
-        ("--foo", "'--foo' is not a known command; see help"),
+        ("--json", "--json comes after a word, as in 'stats --json'; see `help`"),
+        ("schema --json", "--json comes after a word, as in 'schema status --json'; see `help`"),
+        ("--limit 5", "--limit comes after a word, as in 'failed --limit 5'; see `help`"),
+        ("--foo", "'--foo' is not a known command; see `help`"),
     ],
 )
 def test_an_option_without_a_word_leads_to_one_that_takes_it(text, says):
@@ -159,16 +159,16 @@ def test_a_typo_gets_the_whole_corrected_line(text, suggestion):
         ("statu", "'statu' is not a known command; did you mean 'stats'?"),  # status needs a job
         ("statu 5", "'statu' is not a known command; did you mean 'stats 5' or 'status 5'?"),
         ("make E-4f2a", "did you mean 'take E-4f2a'?"),
-        ("reject 5", "'reject' is not a known command; see help"),
-        ("discover 5", "'discover' is not a known command; see help"),
+        ("reject 5", "'reject' is not a known command; see `help`"),
+        ("discover 5", "'discover' is not a known command; see `help`"),
         ("fail", "did you mean 'failed'?"),
         ("failing", "did you mean 'failed'?"),
         ("errored --since 1h", "did you mean 'errors --since 1h'?"),
-        ("retries", "'retries' is not a known command; see help retry"),
+        ("retries", "'retries' is not a known command; see `help retry`"),
         ("cancelled 5", "did you mean 'cancel 5'?"),
         ("version", "not a known command; `jobs-maint --version` tells it"),
         ("rescue '*'", "rescue takes job ids, or none to run one pass; e.g. rescue 4711"),
-        ("retry --all --until-now", "retry has no option --until-now; see help retry"),
+        ("retry --all --until-now", "retry has no option --until-now; see `help retry`"),
     ],
 )
 def test_of_words_the_nearest_is_meant_or_both_or_none(text, says):
@@ -198,7 +198,7 @@ def test_undo_leads_to_the_retry_of_a_request(surface):
         ("failed -sinc=1h", "-sinc; did you mean --since?", "failed --since=1h"),
         ("retry -all reports", "-all; did you mean --all?", "retry --all reports"),
         ("retry job 68, 67 and 66", "not a job id; did you mean", "retry 68, 67 66"),
-        ("retry job 68, 67 und 66", "not a job id; see help retry", None),
+        ("retry job 68, 67 und 66", "not a job id; see `help retry`", None),
     ],
 )
 def test_one_dash_is_meant_as_two_and_ids_among_words_as_ids(text, says, meant, surface):
@@ -371,7 +371,7 @@ def test_since_without_dashes_leads_every_word_that_takes_it_to_its_option(surfa
 
 def test_what_may_be_a_queue_leads_to_its_numbers_and_to_no_button():
     with pytest.raises(
-        InvalidRequest, match=r"; see help, or stats webhook for a queue$"
+        InvalidRequest, match=r"; see `help`, or stats webhook for a queue$"
     ) as caught:
         parse("webhook", "slack")
     assert caught.value.suggestion is None
@@ -397,9 +397,9 @@ def test_a_long_line_is_not_looked_at_for_long():
 def test_a_word_of_other_tools_leads_only_to_words_that_are_there():
     for text in ("migrate", "schema upgrade", "init"):
         assert "did you mean 'schema apply'?" in refused(text)
-        assert refused(text, "slack").endswith(" is not a known command; see help")
+        assert refused(text, "slack").endswith(" is not a known command; see `help`")
     for text in ("pause", "resume", "suspend webhook"):
-        assert refused(text).endswith(" is not a known command; see help")
+        assert refused(text).endswith(" is not a known command; see `help`")
     for word in build_grammar("shell").commands:
         assert word not in {near for words in NEAR.values() for near in words.split(", ")}
     assert set(NEAR) <= set(WORDS)
@@ -408,16 +408,20 @@ def test_a_word_of_other_tools_leads_only_to_words_that_are_there():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("frobnicate", "'frobnicate' is not a known command; see help"),
-        ("requeue", "'requeue' is not a known command; see help retry"),
-        ("ps aux", "'ps' is not a known command; see help workers"),
-        ("stats --nope", "stats has no option --nope; see help stats"),
-        ("stats -x", "stats has no option -x; see help stats"),
-        ("stats a b", "stats takes at most one argument; unexpected: 'b'; see help stats"),
+        ("frobnicate", "'frobnicate' is not a known command; see `help`"),
+        ("requeue", "'requeue' is not a known command; see `help retry`"),
+        ("ps aux", "'ps' is not a known command; see `help workers`"),
+        ("stats --nope", "stats has no option --nope; see `help stats`"),
+        ("help --all", "help has no option --all; see `help`"),
+        ("stats -x", "stats has no option -x; see `help stats`"),
+        ("stats a b", "stats takes at most one argument; unexpected: 'b'; see `help stats`"),
         ("help a b", "help takes at most one argument; unexpected: 'b'"),
         ("schema", "schema takes one of: apply, status, sql"),
-        ("schema apply now", "schema apply takes no arguments; unexpected: 'now'; see help schema"),
-        ("failed --limit", "failed: option '--limit' requires an argument; see help failed"),
+        (
+            "schema apply now",
+            "schema apply takes no arguments; unexpected: 'now'; see `help schema`",
+        ),
+        ("failed --limit", "failed: option '--limit' requires an argument; see `help failed`"),
         ("failed --limit 0", "'0' is not a limit; write a number from 1 to 1000"),
         ("failed --limit 1001", "'1001' is not a limit"),
         ("failed --limit -3", "'-3' is not a limit"),
@@ -670,10 +674,10 @@ def test_a_span_may_end_at_a_time_and_looks_back_from_it_or_from_now(surface):
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("retry 4711 --al", "retry has no option --al; did you mean --all? See help retry"),
+        ("retry 4711 --al", "retry has no option --al; did you mean --all? See `help retry`"),
         ("rescue 5 --fo", "rescue has no option --fo; did you mean --force?"),
         ("failed --si 1h", "failed has no option --si; did you mean --since?"),
-        ("retry 4711 --q web", "retry has no option --q; see help retry"),
+        ("retry 4711 --q web", "retry has no option --q; see `help retry`"),
     ],
 )
 def test_the_begin_of_an_option_suggests_it_though_the_line_would_not_read(typed, told):
@@ -692,7 +696,7 @@ def test_the_begin_of_an_option_suggests_it_though_the_line_would_not_read(typed
         ("status @U0ANA", "status expects job ids, not a person"),
         ("stats #C0OPS", "stats expects a queue, not a channel"),
         ("take @U0ANA", "take expects the name of a group of errors or of an incident"),
-        ("@U0ANA", "'@U0ANA' is not a known command; see help"),
+        ("@U0ANA", "'@U0ANA' is not a known command; see `help`"),
     ],
 )
 @pytest.mark.parametrize("surface", ["shell", "slack"])

@@ -140,8 +140,8 @@ def test_a_request_is_shown_in_the_words_that_were_typed(text):
             "discard all failed",
             "'all' is not a job id; did you mean 'discard --all --status failed'?",
         ),
-        ("cancel waiting", "'waiting' is not a job id; see help cancel"),
-        ("cancel running", "'running' is not a job id; see help cancel"),
+        ("cancel waiting", "'waiting' is not a job id; see `help cancel`"),
+        ("cancel running", "'running' is not a job id; see `help cancel`"),
         ("retry webhook", "'webhook' is not a job id; did you mean 'retry --all webhook'?"),
         ("retry --all 123", "a queue of that name is --queue 123"),
         ("retry --queue 123", "retry --queue needs --all"),
@@ -177,7 +177,10 @@ def test_a_request_is_shown_in_the_words_that_were_typed(text):
         ("purge --yes --dry-run", "purge takes --yes or --dry-run, not both"),
         ("errors --limit 1000000", "'1000000' is not a limit"),
         ("stuck now", "stuck takes no arguments"),
-        ("--yes stats", "options come after the word, and stats has no option --yes; see help"),
+        (
+            "--yes stats",
+            "options come after the word, and stats has no option --yes; see `help stats`",
+        ),
     ],
 )
 def test_a_set_that_makes_no_sense_is_refused_with_one_clear_sentence(text, says):

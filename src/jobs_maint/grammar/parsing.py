@@ -25,7 +25,7 @@ from jobs_maint.grammar.params import BadValue, JobIds, no_job_id, refuse_named,
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import build_grammar
 from jobs_maint.quoting import in_quotes, unescape
-from jobs_maint.spelling import ask_meant, find_nearest
+from jobs_maint.spelling import ask_meant, find_nearest, see_help
 
 __all__ = ["parse_words"]
 
@@ -60,9 +60,9 @@ def parse_words(words: Sequence[str], surface: Surface) -> Command:
         if line is not None:
             ending = f"; did you mean '{short(line)}'?"
         elif isinstance(exc, _MisspeltOption) and exc.suggestion:
-            ending = f"{ask_meant(exc.close)} See help {about}"
+            ending = f"{ask_meant(exc.close)} S{see_help(about)[3:]}"
         else:
-            ending = f"; see help {about}"
+            ending = see_help(about)
         raise InvalidRequest(exc.found, ending, suggestion=line, leads_to=exc.leads_to) from None
 
 
@@ -123,7 +123,7 @@ def _unknown_word(
         if rest[0].partition("=")[0] not in list_options(group.commands[rest[1]]):
             return InvalidRequest(
                 f"options come after the word, and {rest[1]} has no option {short(rest[0])}",
-                f"; see help {rest[1]}",
+                see_help(rest[1]),
             )
         suggestion = _line([*path, *rest[1:], rest[0]])
         return InvalidRequest(
@@ -136,7 +136,7 @@ def _unknown_word(
     if option.startswith("-") and takes:
         word = next((one for one in ("stats", "status") if one in takes), takes[0])
         line = short(_line([*path, word, *rest]))
-        return InvalidRequest(f"{option} comes after a word, as in '{line}'", "; see help")
+        return InvalidRequest(f"{option} comes after a word, as in '{line}'", see_help())
     refuse_named(rest[0], "a command")
     full = " ".join([*path, rest[0]])
     if instead := explain(full.lower(), surface):
@@ -145,7 +145,7 @@ def _unknown_word(
     if not path and rest[0].lower() in SHOWS and (shown := find_shown(rest[1:], group, surface)):
         near = [_line(shown)]
     if not near:
-        ending = "; see help"
+        ending = see_help()
         other = is_of_other_tools(full.lower()) or _MENTION.fullmatch(full)
         is_queue = not (option.startswith("-") or other)
         if not path and len(rest) == 1 and is_queue:
@@ -211,7 +211,7 @@ def _refuse_mention(path: list[str], rest: list[str], command: click.Command) ->
         if wanted and (found := _MENTION.fullmatch(meant)) is not None:
             what = "a person" if found[1] else "a channel"
             raise InvalidRequest(
-                f"{' '.join(path)} expects {wanted}, not {what}", f"; see help {path[0]}"
+                f"{' '.join(path)} expects {wanted}, not {what}", see_help(path[0])
             )
 
 
@@ -242,7 +242,7 @@ def _unknown_option(
         )
     close = close or find_nearest(option, known)
     if not close:
-        return InvalidRequest(f"{word} has no option {short(option)}", f"; see help {path[0]}")
+        return InvalidRequest(f"{word} has no option {short(option)}", see_help(path[0]))
     return _suggest_option(option, option, close, path, rest)
 
 
@@ -289,4 +289,4 @@ def _explain_misuse(
         places = sum(isinstance(param, click.Argument) for param in command.params)
         takes = "takes at most one argument" if places else "takes no arguments"
         found = f"{word} {takes}; unexpected: {in_quotes(extra[1])}"
-    return InvalidRequest(found, f"; see help {path[0]}")
+    return InvalidRequest(found, see_help(path[0]))

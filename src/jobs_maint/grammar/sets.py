@@ -29,6 +29,7 @@ from jobs_maint.grammar.params import (
 )
 from jobs_maint.grammar.word import ShellOption
 from jobs_maint.quoting import in_quotes
+from jobs_maint.spelling import see_help
 
 __all__ = [
     "CONFIRM_OPTIONS",
@@ -96,7 +97,7 @@ def _read_ids(verb: BulkVerb, words: Sequence[str]) -> tuple[int, ...]:
     if words and words[0][:1].isalpha():
         refusal = f"{in_quotes(words[0])} is not a job id"
         if any(word.strip("#,").isdigit() for word in words):
-            raise InvalidRequest(refusal, f"; see help {verb}")
+            raise InvalidRequest(refusal, see_help(verb))
         for word in words[words[0].lower() == "all" :][:1]:
             refuse_named(word, "a job id", again=f"{verb} --all --group")
         line = _line_of_all(verb, words)
