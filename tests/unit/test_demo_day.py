@@ -100,7 +100,7 @@ def test_the_guide_names_every_job_that_a_killed_worker_had():
     assert "in the middle of job 7, which stays" in tell_killed("worker-2 (pid 1)", [7])
     several = tell_killed("worker-2 (pid 1)", [7, 9])
     assert "in the middle of 2 jobs (7, 9), which stay" in several
-    assert "`/jobs rescue 7 9` puts them back" in several
+    assert "`/jobs rescue 7 9` may put them back" in several
     assert tell_rescued([7]) == (
         "Job 7 was put back and has run to its end: `/jobs status 7`."
     )  # fmt: skip

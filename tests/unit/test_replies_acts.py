@@ -317,7 +317,7 @@ def digest(failed, before, hours=24.0, **fields):
             digest(2, 1, 0.25),
             "🟡 2 failures in 15 min, up from 1 in the 15 min before.",
         ),
-        (digest(2, 1, 0.03), "🟡 2 failures in 2 min, up from 1 in the 2 min before."),
+        (digest(2, 1, 0.03), "🟡 2 failures in 1 min 48 s, up from 1 in the 1 min 48 s before."),
         (digest(2, 1, 75 / 3_600), "🟡 2 failures in 75 s, up from 1 in the 75 s before."),
         (digest(2, 0, 0.016), "🟡 2 failures in one minute, none the minute before."),
         (digest(2, 0, 5 / 3_600), "🟡 2 failures in 5 s, none in the 5 s before."),

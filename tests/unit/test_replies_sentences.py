@@ -179,9 +179,9 @@ def test_a_posted_digest_of_minutes_says_from_when_to_when_and_not_the_last():
     until = datetime(2026, 11, 27, 15, 29, 30, tzinfo=UTC)
     short = {"since": until - timedelta(seconds=134), "until": until, "failed": 1}
     posted = digest(window_id=7, **short).text
-    assert " failure in 2 min, " in posted.splitlines()[0]
+    assert " failure in 2 min 14 s, " in posted.splitlines()[0]
     assert "15:27:16 UTC to 15:29:30 UTC" in posted
-    assert " failure in the last 2 min, " in digest(window_id=0, **short).text
+    assert " failure in the last 2 min 14 s, " in digest(window_id=0, **short).text
 
 
 def test_a_muted_group_says_why_it_stands_below_smaller_ones():

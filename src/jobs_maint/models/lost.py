@@ -9,7 +9,7 @@ __all__ = ["Loss"]
 
 _THEN = "; "
 _LAST_BEAT = " last beat at "
-_STILL_BEATS = " still beats and no longer reports this job, see its log"
+_STILL_BEATS = " still beats and no longer reports this job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Loss:
     @classmethod
     def of_alive(cls, worker: str) -> Self:
         """Its worker lives: the end of the job could not be stored, for example."""
-        return cls(f"{worker}{_STILL_BEATS}")
+        return cls(f"{worker}{_STILL_BEATS}, see its log")
 
     @classmethod
     def read(cls, text: str | None) -> Self:
@@ -43,7 +43,7 @@ class Loss:
     @property
     def what(self) -> str:
         """`its worker died; it was already put back 3 times`."""
-        what = "its worker lost it" if _STILL_BEATS.strip() in self.who else "its worker died"
+        what = "its worker lost it" if _STILL_BEATS in self.who else "its worker died"
         return f"{what}{_THEN}{self.then}" if self.then else what
 
     def say_died(self) -> str:
