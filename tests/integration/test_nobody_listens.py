@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.support.fleet import Fleet
 from tests.support.history import minutes
 
 from chatbot.messages import render_digest
+from chatbot.messages.outcome import render_bulk
+from chatbot.messages.preview import render_preview
+from chatbot.messages.rescue import render_rescue
 from chatbot.messages.workers import render_workers
-from jobs_maint.actions import Actor, ListWorkers, RunDoctor, ShowDigest, ShowStats
+from jobs_maint.actions import (
+    Actor,
+    ConfirmSelection,
+    ListWorkers,
+    PreviewRescue,
+    RescueStalled,
+    RunDoctor,
+    ShowDigest,
+    ShowStats,
+)
 from jobs_maint.perform import perform
 from jobs_maint.render import build_verdict, render_text
 
 ANA = Actor.shell("ana", "host")
+WAITS = ("it waits", "they wait")
 
 
 async def test_while_the_last_worker_stops_all_say_at_once_that_none_listens(pool, conn, make_job):
@@ -46,3 +60,38 @@ async def test_while_the_last_worker_stops_all_say_at_once_that_none_listens(poo
     told = "No worker listens, 1 is stopping; no job waits."
     assert told in render_digest(digest, "/jobs").text
     assert "No job ran; no worker listens, 1 is stopping." in render_text(digest)
+
+
+@pytest.mark.parametrize("listens", [False, True], ids=["no worker", "other queue"])
+async def test_every_way_of_rescue_says_that_nobody_runs_what_is_put_back(
+    pool, conn, make_job, listens
+):
+    fleet = Fleet(pool, conn, make_job)
+    forced, *named, passed = await fleet.lose(*[{"queue": "mail"}] * 4)
+    await conn.execute("DELETE FROM procrastinate_workers")
+    if listens:
+        await fleet.observe()
+        await conn.execute("UPDATE jobs_maint_workers SET queues = '{web}' WHERE worker_id = 0")
+        one, more = (f"No live worker listens to mail: {waits} until one does." for waits in WAITS)
+    else:
+        await conn.execute("DELETE FROM jobs_maint_workers WHERE worker_id = 0")
+        one, more = (f"No worker is alive: {waits} until one starts." for waits in WAITS)
+    for asked, said in (
+        (PreviewRescue((forced,), force=True), one),
+        (PreviewRescue(tuple(named)), more),
+    ):
+        shown = await perform(pool, ANA, asked)
+        assert shown.warnings.count(said) == 1
+        assert said in render_text(shown)
+        assert said in render_preview(shown, "/jobs", by="U0ANA").text
+        report = await perform(pool, ANA, ConfirmSelection(shown.key))
+        assert report.warnings == (said,)
+        assert said in render_text(report)
+        assert said in render_bulk(report, "/jobs", by="U0ANA").text
+    if not listens:
+        await fleet.pass_time(minutes(60))  # no worker is heard, so silence counts later
+    report = await perform(pool, ANA, RescueStalled())
+    assert [item.job_id for item in report.items] == [passed]
+    assert report.warnings == (one,)
+    assert one in render_text(report)
+    assert one in render_rescue(report, "/jobs", by="U0ANA").text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
@@ -89,7 +90,8 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
     first: Line = ["✅ " if whole else "🟡 ", bold(what), " by ", name_actor(by)]
     first = [*first, f" in {format_age(report.elapsed_seconds)}."]
     second = f"{count(len(broken), 'job')} could not be changed." if broken else ""
-    return [first, [" ".join(part for part in (second, waits) if part)]]
+    told: list[Line] = [[one_line(warning, 400)] for warning in report.warnings]
+    return [first, *told, [" ".join(part for part in (second, waits) if part)]]
 
 
 def _group(items: Sequence[ItemResult]) -> list[list[ItemResult]]:

@@ -33,7 +33,7 @@ from jobs_maint.models import (
     SoFar,
 )
 from jobs_maint.operations.jobs.cancel import ASKED_TO_ABORT
-from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
+from jobs_maint.operations.jobs.serving import find_unheard, find_unserved, find_unserved_of
 from jobs_maint.operations.purge.batches import Retention
 from jobs_maint.operations.purge.late import PERSON
 from jobs_maint.operations.purge.runs import run_purge
@@ -159,7 +159,7 @@ async def _run_bulk(
     whole = report.done == report.requested and not left_out
     outcome = "done" if whole else "partly" if report.done else "refused"
     await close_run(call, run, RunEnd(outcome, counts, report.elapsed_seconds))
-    if report.verb in {"retry", "cancel", "discard"} and report.done:
+    if report.done:
         report = await _look_around(call, report, taken, scope)
     emit(
         "jobs_maint.set_changed", verb=report.verb, done=report.done,
@@ -194,8 +194,7 @@ async def _look_around(
             if report.verb == "retry":
                 warnings = await find_unserved(conn, report.queues, report.done)
             elif report.verb == "rescue":
-                back = sum(group.count for group in report.became if group.code == "put_back")
-                warnings = await find_unserved(conn, report.queues, back)
+                warnings = await find_unserved_of(conn, report.audit_id)
             else:
                 warnings = await _find_put_back(conn, report)
             if any(group.code == "abort_requested" for group in report.became):

@@ -8,12 +8,12 @@ from typing import Any
 from jobs_maint.audit import LEASE_SECONDS
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import LostRun, StoppedRun
-from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
+from jobs_maint.operations.jobs.serving import find_unheard, find_unserved_of
 from jobs_maint.sql import load_queries
 
 __all__ = ["ask_to_stop", "forget_run", "take_lost_runs"]
 
-_TELLING = ("retry", "cancel")
+_TELLING = ("retry", "rescue", "cancel")
 
 
 async def ask_to_stop(conn: Conn, audit_id: int) -> StoppedRun | None:
@@ -63,12 +63,11 @@ async def _look_around(conn: Conn, row: Mapping[str, Any]) -> tuple[str, ...]:
     """Whether anybody runs, or could abort, these jobs: as the act itself would have said."""
     if row["word"] not in _TELLING:
         return ()
+    if row["word"] != "cancel":
+        return await find_unserved_of(conn, row["audit_id"])
     query = load_queries("audit")["list_changed_by"]
     there = await fetch_all(conn, query, {"audit_id": row["audit_id"]})
-    if row["word"] == "cancel":
-        return await find_unheard(conn, [job_id for one in there for job_id in one["aborting"]])
-    waiting = {one["queue_name"]: one["waiting"] for one in there if one["waiting"]}
-    return await find_unserved(conn, waiting, sum(waiting.values()))
+    return await find_unheard(conn, [job_id for one in there for job_id in one["aborting"]])
 
 
 async def forget_run(conn: Conn, audit_id: int) -> None:

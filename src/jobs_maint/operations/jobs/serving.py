@@ -7,10 +7,17 @@ from typing import Any
 
 import psycopg
 
-from jobs_maint.database import Conn, fetch_one
+from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.sql import load_queries
 
-__all__ = ["DEPLOYMENT", "find_unheard", "find_unserved", "list_unserved", "say_unserved"]
+__all__ = [
+    "DEPLOYMENT",
+    "find_unheard",
+    "find_unserved",
+    "find_unserved_of",
+    "list_unserved",
+    "say_unserved",
+]
 
 DEPLOYMENT = 60.0
 """Seconds; jobs wait for so long while workers are replaced."""
@@ -46,6 +53,14 @@ async def find_unserved(conn: Conn, queues: Collection[str], count: int) -> tupl
     listened = None if fleet["to_all"] else set(fleet["queues"])
     said = say_unserved(queues, count, live=fleet["live"], listened=listened)
     return (said,) if said else ()
+
+
+async def find_unserved_of(conn: Conn, audit_id: int) -> tuple[str, ...]:
+    """The same of the jobs that this act put back, those of them that wait."""
+    query = load_queries("audit")["list_changed_by"]
+    there = await fetch_all(conn, query, {"audit_id": audit_id})
+    waiting = {one["queue_name"]: one["waiting"] for one in there if one["waiting"]}
+    return await find_unserved(conn, waiting, sum(waiting.values()))
 
 
 async def find_unheard(conn: Conn, job_ids: Collection[int]) -> tuple[str, ...]:

@@ -88,7 +88,14 @@ async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
 
 
 async def _look_ahead(call: Call[Any], report: RescueReport) -> RescueReport:
-    """With the workers' pass that acts on the first suspect that is left, or why none comes."""
+    """With the workers' pass that acts on the first suspect that is left, or why none comes.
+
+    And whether anybody runs what was put back.
+    """
+    if back := report.put_back:
+        queues = list(dict.fromkeys(item.queue or "" for item in back))
+        told = await read(call, lambda conn: find_unserved(conn, queues, len(back)))
+        report = replace(report, warnings=told)
     if not report.suspects:
         return report
     refused = [*passes.list_refused(report.items), *report.held]
@@ -133,9 +140,6 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
             items = await named.rescue_jobs(conn, ids, mine, scope=call.scope)
             report = await passes.report_on(conn, items, begun)
             await record_items(conn, call, items, report.elapsed_seconds)
-            queues = list(dict.fromkeys(item.queue or "" for item in report.put_back))
-            warnings = await find_unserved(conn, queues, len(report.put_back))
-            report = replace(report, warnings=warnings)
     emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
     return await _look_ahead(call, report)
 
@@ -209,6 +213,8 @@ async def _freeze(
     becomes = await foretelling.foretell(conn, changed, RescueRules.of(mine))
     ends = {one.job_id: several for one, several in becomes}
     codes = {one.job_id: one.code for one, _ in becomes}
+    back = [row["queue_name"] for row in changed if codes[row["id"]] == "put_back"]
+    told += await find_unserved(conn, list(dict.fromkeys(back)), len(back))
     preview = Preview(
         verb="rescue",
         words=action.words(),
