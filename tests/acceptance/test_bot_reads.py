@@ -77,7 +77,7 @@ async def test_people_who_ask_at_once_are_answered_by_one_look_at_the_database(
     [
         ("errors --since 1h", "🔴 26 failures in the last hour, 23 of them for one of 2 new"),
         ("digest", "🔴 26 failures in the last 24 hours, up from 1 the day before."),
-        ("stuck", "🟢 Every running job has a live worker."),
+        ("stuck", "🟡 No job is running."),
         ("workers", "🔴 No worker is registered."),
         ("audit", "No requests in the last 7 days."),
         ("doctor", "🔴 The set-up is broken"),

@@ -10,10 +10,12 @@ from chatbot.messages import render_digest
 from chatbot.messages.outcome import render_bulk
 from chatbot.messages.preview import render_preview
 from chatbot.messages.rescue import render_rescue
+from chatbot.messages.stuck import render_stuck
 from chatbot.messages.workers import render_workers
 from jobs_maint.actions import (
     Actor,
     ConfirmSelection,
+    ListStuck,
     ListWorkers,
     PreviewRescue,
     RescueStalled,
@@ -60,6 +62,27 @@ async def test_while_the_last_worker_stops_all_say_at_once_that_none_listens(poo
     told = "No worker listens, 1 is stopping; no job waits."
     assert told in render_digest(digest, "/jobs").text
     assert "No job ran; no worker listens, 1 is stopping." in render_text(digest)
+
+
+async def test_stuck_with_no_running_job_says_so_and_whether_a_worker_is_live(pool, conn, make_job):
+    fleet = Fleet(pool, conn, make_job)
+
+    async def look() -> tuple[str, str]:
+        report = await perform(pool, ANA, ListStuck())
+        return render_text(report).partition("\n")[0], render_stuck(report).text
+
+    shell, slack = await look()
+    assert shell == "No job is running. No worker is live."
+    assert slack.startswith("🟡 No job is running.\nNo worker is live.\n")
+    worker = await fleet.start_worker()
+    shell, slack = await look()
+    assert shell == "No job is running."
+    assert slack.startswith("🟢 No job is running.\n")
+    assert "No worker" not in slack
+    await fleet.beat(worker, await make_job(status="doing", worker_id=worker))
+    shell, slack = await look()
+    assert shell == "Every running job has a live worker."
+    assert slack.startswith("🟢 Every running job has a live worker.\n")
 
 
 @pytest.mark.parametrize("listens", [False, True], ids=["no worker", "other queue"])

@@ -75,7 +75,7 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
             ["🟡 ", bold("No job was rescued.")]
             if report.held or report.waits_for_beat
             else ["🟢 ", bold("No job needed a rescue.")],
-            [waits or "Every running job has a live worker."],
+            [waits or "No running job is without a live worker."],
         ]
     counts = report.counts
     broken = [item for item in items if item.outcome is not ItemOutcome.DONE]

@@ -80,6 +80,10 @@ def _headline(report: StuckReport) -> list[Line]:
     if not stuck:
         if report.silent:
             return _tell_silence(report, f" {runs}." if long else "")
+        if report.nothing_runs:
+            dot = "🟡 " if report.no_worker else "🟢 "
+            head: Line = [dot, bold(f"No job{reach} is running.")]
+            return [head, ["No worker is live."]] if report.no_worker else [head]
         if not long:
             return [
                 ["🟢 ", bold(f"Every running job{reach} has a live worker.")],

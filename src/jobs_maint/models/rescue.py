@@ -80,6 +80,10 @@ class StuckReport(Report):
     """Running jobs within reach that were not looked at: there are too many."""
     rescue_unsure: bool = False
     """The rescue acts only if a worker that has run no job yet has it; what is foretold says so."""
+    nothing_runs: bool = False
+    """No job within reach is running."""
+    no_worker: bool = False
+    """No worker is live."""
 
     def say_next(self) -> str:
         """What the rescue does next with those that are stuck; empty where no pass comes."""

@@ -42,6 +42,12 @@ MOST_JOBS = 50
 """Rows of a table of running jobs; the rest is counted."""
 
 
+def _say_calm(report: StuckReport, reach: str) -> str:
+    if report.nothing_runs:
+        return f"No job{reach} is running.{' No worker is live.' * report.no_worker}"
+    return f"Every running job{reach} has a live worker."
+
+
 def render_stuck(report: StuckReport, page: Page) -> None:
     reach = safe_reach(report.limited_to_queues)
     if report.stuck:
@@ -56,7 +62,7 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         if not all(job.waits_for_beat for job in report.stuck):
             page.line("jobs-maint rescue acts at once on those that are due.")
     elif not report.silent:
-        page.line(f"Every running job{reach} has a live worker.", "bold green")
+        page.line(_say_calm(report, reach), "bold yellow" if report.no_worker else "bold green")
     if report.silent:
         _silent(report, page)
     for words, does in tell_by_hand((*report.stuck, *report.silent)):

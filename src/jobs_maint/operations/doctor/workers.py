@@ -53,15 +53,6 @@ _START = (
     "Call jobs_maint.register(app) on your app, then start a worker of it on this database: "
     "`python -m procrastinate --app=MODULE.app worker`."
 )
-_IF_DEAD = (
-    "If it is dead, `jobs-maint stuck` shows its jobs and when the rescue acts on them. "
-    "Start another worker if nothing restarts it."
-)
-_IF_SEVERAL_DEAD = (
-    "`jobs-maint stuck` shows the jobs of those that are dead and when the rescue acts on them. "
-    "Start other workers if nothing restarts these."
-)
-
 _ONCE_MENDED = "Mend what the sentence names: what waits is stored then. The worker's log has more."
 
 
@@ -109,12 +100,9 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:
             "worker only if its log says nothing.",
         )
     if quiet:
-        return warning(
-            "workers",
-            f"{await _tell_quiet(conn, situation, {row['worker_id'] for row in quiet})} "
-            f"{_say_others(live + len(gone) - len(quiet))}".strip(),
-            _IF_DEAD if len(quiet) == 1 else _IF_SEVERAL_DEAD,
-        )
+        told, fix = await _tell_quiet(conn, situation, {row["worker_id"] for row in quiet})
+        others = _say_others(live + len(gone) - len(quiet))
+        return warning("workers", f"{told} {others}".strip(), fix)
     idle = f", {len(silent)} with no job so far" if silent else ""
     return ok("workers", f"{count(live, 'worker')} live{idle}.")
 
@@ -125,14 +113,24 @@ def _is_cut_off(row: Mapping[str, Any]) -> bool:
     return row["live"] and not row["registered"] and not late and row["queues"] != []
 
 
-async def _tell_quiet(conn: Conn, situation: Situation, also: Collection[int] = frozenset()) -> str:
-    """The silent workers, and `also` these, in a sentence with a blank before it.
+async def _tell_quiet(
+    conn: Conn, situation: Situation, also: Collection[int] = frozenset()
+) -> tuple[str, str]:
+    """The silent workers, and `also` these, in a sentence with a blank before it; and what to do.
 
-    Empty where they are back, or gone, since they were counted.
+    The sentence is empty where they are back, or gone, since they were counted.
     """
     report = await list_workers(conn, situation.workers_settings)
     quiet = [one for one in report.workers if not one.live or one.worker_id in also]
-    return f" {say_silent(quiet)}" if quiet else ""
+    several = len(quiet) > 1
+    fix = "Start another worker if nothing restarts it."
+    if several:
+        fix = "Start other workers if nothing restarts these."
+    if any(one.jobs for one in quiet):
+        its = "the jobs of those that are dead" if several else "its jobs"
+        shows = f"`jobs-maint stuck` shows {its} and when the rescue acts on them."
+        fix = f"{fix} {shows if several else f'If it is dead, {shows}'}"
+    return f" {say_silent(quiet)}" if quiet else "", fix
 
 
 def _say_others(live: int) -> str:
@@ -148,8 +146,7 @@ async def _no_worker(conn: Conn, counts: WorkerCounts, situation: Situation) -> 
     trace = load_queries("doctor")["is_there_a_trace"]
     quiet = ""
     if counts.silent:
-        quiet = await _tell_quiet(conn, situation)
-        fix = _IF_DEAD if counts.silent == 1 else _IF_SEVERAL_DEAD
+        quiet, fix = await _tell_quiet(conn, situation)
     if counts.live:
         said, fix = say_workers(counts), "Start a worker; none that lives takes another job."
     elif not (

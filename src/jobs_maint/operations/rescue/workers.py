@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
-from jobs_maint.database import Conn, fetch_all
+from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
 from jobs_maint.operations.following import fetch_workers, follow_workers
 from jobs_maint.operations.jobs.lateness import is_late, wait_by_hand
@@ -35,6 +35,7 @@ async def list_stuck_jobs(
     rows = await _list_running(conn, rules)
     visible = [row for row in rows if scope.covers(row["queue"])]
     left, hidden = await _count_others(conn, scope, rows, visible)
+    fleet = await fetch_one(conn, load_queries("workers")["get_listeners"])
     as_of = await get_time(conn)
     late = [row for row in rows if not row["unreported"] and _is_late(row)]
     outlook = Outlook(None, {}, {})
@@ -74,6 +75,8 @@ async def list_stuck_jobs(
         scope.globs,
         left,
         outlook.unsure,
+        nothing_runs=not (visible or left),
+        no_worker=not fleet["live"],
     )
 
 
