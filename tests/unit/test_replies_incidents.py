@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from tests.unit.test_replies import buttons, shown
 
+from chatbot.access.roles import KnownActor
+from chatbot.handling.offers import keep_offers
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_thread import render_entries
 from chatbot.messages.incidents import render_incidents
@@ -22,7 +24,7 @@ from chatbot.setup.sample_incidents import (
     tell_story,
 )
 from chatbot.setup.sample_reports import NOW, ago
-from jobs_maint.actions import QueueScope
+from jobs_maint.actions import Actor, Grant, QueueScope, Role
 from jobs_maint.grammar import parse_words, read_dashes, split_text
 from jobs_maint.models import Condition, HistoryEntry, IncidentKind, IncidentReport, IncidentsReport
 from jobs_maint.operations.incidents.reach import limit_to
@@ -207,6 +209,26 @@ def test_what_shows_more_says_so(one):
     assert words.pop("Details") == f"incidents {one.name}"
     assert {"I'm on it", "Mute for 24 h"} < set(words)
     assert [label for label in words if label.startswith(("Show ", "Run doctor", "Preview "))]
+
+
+@pytest.mark.parametrize(
+    ("grant", "offered"),
+    [
+        (Grant(Role.VIEWER), False),
+        (Grant(Role.ADMIN, queues=("web",)), False),
+        (Grant(Role.ADMIN), True),
+    ],
+    ids=["viewer", "admin of one queue", "admin"],
+)
+def test_details_offer_the_doctor_only_to_whom_it_answers(grant, offered):
+    purge = next(one for one in KINDS if one.kind is IncidentKind.MAINTENANCE_OVERDUE)
+    report = IncidentReport(NOW, purge, "shown")
+    message = render_result(report, "/jobs", by="U0ANA")
+    actor = Actor("slack", "U0ANA", grants=(grant,))
+    kept = keep_offers(message.blocks, KnownActor(actor), report)
+    assert "Run doctor" in [label for label, *_ in buttons(message)]
+    labels = [label for label, *_ in buttons(replace(message, blocks=kept))]
+    assert ("Run doctor" in labels) is offered
 
 
 def test_what_misses_time_after_time_began_with_the_first():

@@ -7,8 +7,8 @@ from typing import Any
 
 from chatbot.access.roles import KnownActor
 from chatbot.messages.message import Block
-from jobs_maint.actions import Action, Actor, MuteIncident, RetryJobs, Role, TakeIncident
-from jobs_maint.errors import InvalidRequest
+from jobs_maint.actions import Action, Actor, MuteIncident, RetryJobs, TakeIncident, permit
+from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import IncidentReport, JobDetails
 
@@ -40,12 +40,10 @@ def _may_press(element: Block, actor: Actor, shown: object) -> bool:
         return True
     try:
         action: Action[Any] = parse_words(split_text(element["value"]), "slack").action
+        scope = permit(actor, action)
     except InvalidRequest:
         return True
-    if action.role is None:
-        return True
-    scope = actor.scope(Role(action.role))
-    if scope is None:
+    except NotPermitted:
         return False
     if scope.globs is None:
         return True
