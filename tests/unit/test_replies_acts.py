@@ -17,7 +17,7 @@ from chatbot.messages import (
     render_unexpected,
 )
 from jobs_maint.actions import Actor, GetJob, Grant, RetryJobs, Role, permit
-from jobs_maint.errors import DatabaseUnavailable, JobNotFound, NotPermitted
+from jobs_maint.errors import DatabaseUnavailable, InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.grammar import build_help, parse_words, split_text
 from jobs_maint.models import (
     ActReport,
@@ -32,6 +32,7 @@ from jobs_maint.models import (
     StatsReport,
     WorkerCounts,
 )
+from jobs_maint.quoting import in_quotes
 from jobs_maint.render import render_text
 from local_slack.text import render_blocks
 
@@ -206,6 +207,15 @@ def test_an_error_says_whether_anything_was_changed_only_where_that_is_certain()
     ]
     unsure = render_error(DatabaseUnavailable("it went away"), "/jobs", "retry 7")
     assert "nothing was changed" not in unsure.text
+
+
+@pytest.mark.parametrize("name", ["a; b", "it's; b", 'say "a; b"; c', "new"])
+def test_an_error_is_bold_up_to_the_end_of_its_first_part_not_within_a_name(name):
+    first = f"There is no queue {in_quotes(name)};"
+    wrong = InvalidRequest(f"{first} the shell's list has it; see `stats`.")
+    spans = render_error(wrong, "/jobs", "stats x").blocks[0]["elements"][0]["elements"]
+    told = [span["text"] for span in spans if span.get("style") == {"bold": True}]
+    assert told == [first]
 
 
 def test_an_unexpected_error_of_an_act_warns_before_it_is_repeated():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from chatbot.messages.message import Message
@@ -37,6 +38,8 @@ _CHANGED_NOTHING = (
     SelectionExpired,
 )
 LONGEST = 1_500
+_HEAD = re.compile(r"""(?:(?<!\w)(['"`]).*?\1(?!\w)|;(?! )|[^;])*""", re.DOTALL)
+"""Up to the first semicolon of the sentence, not of a name that it quotes."""
 
 
 def render_error(
@@ -54,7 +57,8 @@ def render_error(
     A button without words was not typed: there is nothing to quote.
     """
     text = sentence(cut(str(error), LONGEST))
-    head, _, rest = text.partition("; ")
+    head = next(_HEAD.finditer(text))[0]
+    rest = text[len(head) + 2 :]
     usual = isinstance(error, _CHANGED_NOTHING)
     line: list[Span | str] = ["🟡 " if usual else "🔴 "]
     told = spell_times(f"{head};" if rest else head)
