@@ -1184,6 +1184,21 @@ async def test_what_never_ran_is_not_due_right_after_the_tables_came(pool, conn,
     assert "has never succeeded" in finding.sentence
 
 
+@pytest.mark.parametrize("check", ["rescue", "purge"])
+async def test_what_was_missed_before_the_first_worker_started_is_a_note_for_two_minutes(
+    pool, conn, worker, check
+):
+    await since(conn, days(3))
+    await worker()
+    finding = (await look(pool))[check]
+    assert finding.level == "note"
+    assert re.search(r"never succeeded; the first live worker started .* ago\.$", finding.sentence)
+    assert re.fullmatch(r"Wait: it is due at [\d-]+ [\d:]+ UTC \(.+\)\.", finding.fix)
+    await conn.execute("UPDATE jobs_maint_workers SET started_at = now() - interval '3 minutes'")
+    await worker()
+    assert (await look(pool))[check].level == "error"
+
+
 async def test_a_last_run_that_failed_is_told_with_its_job(pool, make_job):
     await make_job(queue="maintenance", task=RESCUE, status="succeeded", finished_ago=minutes(6))
     job = await make_job(queue="maintenance", task=RESCUE, status="failed")
@@ -1241,6 +1256,7 @@ def test_a_schedule_is_read_in_utc_whatever_zone_the_session_has():
         "failed_job_id": None,
         "applied_at": now - days(30),
         "deleted_at": None,
+        "started_at": None,
     }
     assert judge_schedule("purge", "0 3 * * *", run, hours(1)).level == "ok"
     assert judge_schedule("purge", "0 5 * * *", run, hours(1)).level == "warning"

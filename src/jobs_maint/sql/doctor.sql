@@ -124,10 +124,13 @@ CROSS JOIN (
 -- When a periodic task of ours last succeeded and failed, by the index on queue_name, and by the
 -- audit where workers delete what succeeded. `deleted_at`: the tick of the last run, if a worker
 -- deleted its job; Procrastinate keeps the row of the last one alone.
+-- `started_at`: since when a live worker beats.
 SELECT runs.failed_at, runs.failed_job_id, tables.applied_at, now() AS now,
        greatest(runs.succeeded_at, audited.at) AS succeeded_at,
        (SELECT to_timestamp(max(d.defer_timestamp)) FROM procrastinate_periodic_defers d
-        WHERE d.task_name = %(task)s AND d.job_id IS NULL) AS deleted_at
+        WHERE d.task_name = %(task)s AND d.job_id IS NULL) AS deleted_at,
+       (SELECT min(m.started_at) FROM jobs_maint_workers m
+        WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS started_at
 FROM (SELECT max(e.at) FILTER (WHERE e.type = 'succeeded') AS succeeded_at,
              max(e.at) FILTER (WHERE e.type = 'failed') AS failed_at,
              (array_agg(j.id ORDER BY e.at DESC) FILTER (WHERE e.type = 'failed'))[1]

@@ -33,6 +33,8 @@ RESCUE_GRACE = timedelta(minutes=10)
 """Procrastinate skips a tick that is later than that."""
 PURGE_GRACE = timedelta(hours=1)
 """The purge waits for everything else in its queue."""
+JUST_STARTED = timedelta(minutes=2)
+"""Whoever starts a worker asks the doctor then; what was missed before is told after that."""
 DIGEST_GRACE = timedelta(hours=1)
 KNOWN_WINDOWS = 7
 """This many windows of a digest include its longest pause, such as a weekend."""
@@ -103,6 +105,14 @@ def judge_schedule(
         if untold:
             return note(check, f"The {check} {age}.", "Run the workers with delete_jobs='never'.")
         return ok(check, f"The {check} {age if last else 'is not due yet'}.")
+    begun: datetime | None = run["started_at"]
+    if not failed and begun is not None and now - begun < JUST_STARTED:
+        due = croniter(cron, now).get_next(datetime)
+        return note(
+            check,
+            f"The {check} {age}; the first live worker started {format_age(now - begun)} ago.",
+            f"Wait: it is due at {due:%Y-%m-%d %H:%M} UTC ({cron}).",
+        )
     before = croniter(cron, expected).get_prev(datetime)
     judge = warning if since >= before else error
     return judge(
