@@ -127,12 +127,15 @@ async def test_several_are_done_with_their_reasons(jobs_maint, make_job, conn):
     )
     shown = jobs_maint("rescue", *orphans, done, "--dry-run")
     assert shown.returncode == 0
-    assert shown.stdout.startswith("2 jobs of reports would be rescued.\nA worker is silent: ")
+    alone = "No worker is alive: they wait until one starts."
+    first = f"2 jobs of reports would be rescued.\n{alone}\nA worker is silent: "
+    assert shown.stdout.startswith(first)
     assert "\nLeft out 1: its status is succee" in shown.stdout
     some = jobs_maint("rescue", *orphans, done, "--yes", "--json")
     assert (some.returncode, some.stderr) == (5, "")
     report = json.loads(some.stdout)
     assert (report["verb"], report["done"]) == ("rescue", 2)
+    assert report["warnings"] == [alone]
     assert [(group["code"], group["sample"]) for group in report["became"]] == [
         ("put_back", orphans)
     ]
