@@ -29,6 +29,7 @@ FORCE = Preview(
     "rescue", "rescue --force 4711", "k3y", 1, 0, (SetGroup("reports", "demo.build_report", 1),),
     (), NOW, warnings=("Worker 3 runs it since 02:10.",
                        "If that worker still runs it, the job will run twice."),
+    risk=True,
 )  # fmt: skip
 
 
@@ -194,7 +195,10 @@ def test_what_cannot_be_undone_is_red_and_asks_once_more(preview, sure):
     assert no["text"]["text"] == yes["confirm"]["deny"]["text"] == "Not now"
 
 
-@pytest.mark.parametrize("preview", [RETRY, CANCEL, DISCARD, RESCUE])
+ALONE = replace(RESCUE, warnings=("No worker is alive: they wait until one starts.",))
+
+
+@pytest.mark.parametrize("preview", [RETRY, CANCEL, DISCARD, RESCUE, ALONE])
 def test_what_can_be_undone_is_green(preview):
     assert [element.get("style") for element in elements(preview)] == ["primary", None]
 

@@ -133,7 +133,7 @@ def nothing(text):
 
 
 def force(text):
-    one = Preview("rescue", text, "k3y", 1, 0, (), (), NOW, warnings=(text,) * 9)
+    one = Preview("rescue", text, "k3y", 1, 0, (), (), NOW, warnings=(text,) * 9, risk=True)
     return render_preview(one, "/jobs", by="U0ANA")
 
 

@@ -258,7 +258,7 @@ def _sure(preview: Preview) -> str | None:
     if preview.verb == "purge":
         jobs = count(preview.expected, "finished job")
         return f"{jobs} will be deleted for good. This cannot be undone."
-    if preview.verb == "rescue" and preview.warnings:
+    if preview.risk:
         return one_line(preview.warnings[-1], 300)
     return None
 

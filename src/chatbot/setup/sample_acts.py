@@ -84,6 +84,7 @@ FORCE = Preview(
         "Worker 3 (web-2 pid 4711) has been running it since 02:10 (beat at 03:13).",
         "If that worker is still running it, the job will run twice.",
     ),
+    risk=True,
 )  # fmt: skip
 ALONE = "No worker is alive: they wait until one starts."
 AT_WORK = Progress("retry", "retry --all webhook", BY, 21, 35, 0.18, 17)

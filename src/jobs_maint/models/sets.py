@@ -145,6 +145,8 @@ class Preview(Report):
     """Whether `--until` was: these are the jobs up to now."""
     warnings: tuple[str, ...] = ()
     """What a person must know before the confirmation, a sentence each."""
+    risk: bool = False
+    """For a rescue: whether the last of `warnings` tells a risk, as that a job runs twice."""
     limited_to_queues: tuple[str, ...] | None = None
     """The queues (globs) in reach, where they are less than what was asked for."""
 

@@ -215,6 +215,11 @@ async def _freeze(
     codes = {one.job_id: one.code for one, _ in becomes}
     back = [row["queue_name"] for row in changed if codes[row["id"]] == "put_back"]
     told += await find_unserved(conn, list(dict.fromkeys(back)), len(back))
+    risk = (
+        reasons.describe_risk(chosen[0], codes[chosen[0]["id"]])
+        if force and chosen
+        else reasons.describe_silence(rows, refusals, mine.stalled_after, codes)
+    )
     preview = Preview(
         verb="rescue",
         words=action.words(),
@@ -225,14 +230,8 @@ async def _freeze(
         skips=left_out if force else (*stay, *left_out),
         expires_at=expires_at,
         becomes=named.group_skips([one for one, _ in becomes], lambda one: ends[one.job_id]),
-        warnings=(
-            *told,
-            *(
-                reasons.describe_risk(chosen[0], codes[chosen[0]["id"]])
-                if force and chosen
-                else reasons.describe_silence(rows, refusals, mine.stalled_after, codes)
-            ),
-        ),
+        warnings=(*told, *risk),
+        risk=bool(risk),
     )
     counts = {"jobs": preview.expected}
     await audit.record(conn, call.actor, action, "previewed", counts=counts)
