@@ -49,11 +49,13 @@ def steady_url(server: Server):
 
 @pytest.fixture
 def steady(steady_url):
-    """A connection whose changes are rolled back."""
+    """A connection whose changes are rolled back; the next test reads no dead row of them."""
     with psycopg.connect(steady_url, cursor_factory=psycopg.ClientCursor) as conn:
         conn.execute("SET LOCAL jit = off")
         yield conn
         conn.rollback()
+        conn.autocommit = True
+        conn.execute("VACUUM")
 
 
 @pytest.fixture(scope="module")
