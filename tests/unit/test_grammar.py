@@ -186,7 +186,7 @@ def test_stop_leads_to_the_button_as_the_number_may_be_of_a_request_or_of_a_job(
 @pytest.mark.parametrize("surface", SURFACES)
 def test_undo_leads_to_the_retry_of_a_request(surface):
     says = refused("undo", surface)
-    assert re.search("`retry --request N` undoes .*`audit` lists them", says)
+    assert re.search("`retry --request N` undoes .* tells its number, .*`audit` to admins", says)
     assert "for a queue" not in says
 
 

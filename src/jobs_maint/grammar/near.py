@@ -90,7 +90,8 @@ def explain(full: str, surface: Surface) -> str:
         return "`jobs-maint --version` tells it"
     if full == "undo":
         return (
-            "`retry --request N` undoes the cancel or discard of that request; `audit` lists them"
+            "`retry --request N` undoes the cancel or discard of that request. The answer to it "
+            "tells its number, and so does `audit` to admins"
         )
     return f"{_STOP[surface]}; `cancel ID` stops a job" if full == "stop" else ""
 
