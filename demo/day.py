@@ -47,7 +47,7 @@ def build_trials() -> list[Trial]:
                 "A deploy broke `webhook`; if its switch below is off, turn it on. `/jobs errors`"
                 " groups the failures by their error. Each group has a name such as E-e310,"
                 " which stays the same and can be typed instead of the error. *I'm on it* tells"
-                " the others that you look into it; *Mute for 24 h* keeps it quiet.",
+                " the others that you are looking into it; *Mute for 24 h* keeps it quiet.",
                 ANA,
             ),
             commands=("errors",),

@@ -44,7 +44,7 @@ class Verb:
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
-        "retry": Verb("Retry", "Retrying", "retried", "They run now.", "It runs now."),
+        "retry": Verb("Retry", "Retrying", "retried", "They run at once.", "It runs at once."),
         "cancel": Verb(
             "Cancel",
             "Cancelling",

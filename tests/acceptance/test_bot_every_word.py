@@ -313,7 +313,7 @@ async def test_words_that_are_none_and_far_too_many_are_one_private_sentence(
         # Nothing but blanks is the command alone.
         for blank in (" ", " \u00a0\u2003 \t "):
             [answer] = await ask(slack, bot, ADMIN, OPS, f"/jobs {blank}")
-            assert as_text(answer).startswith("You are admin."), repr(blank)
+            assert as_text(answer).startswith("Your role is admin."), repr(blank)
     assert await read_jobs(conn) == before
 
 

@@ -115,7 +115,7 @@ def test_a_preview_says_how_many_what_stays_and_where():
     assert lines(PREVIEW) == [
         "35 of 37 jobs of webhook would be retried.",
         "2 stay as they are: a job with the same queueing lock is already waiting (4713, 4720).",
-        "They run now.",
+        "They run at once.",
         "",
         "Jobs  Queue    Task",
         "  37  webhook  demo.deliver_webhook",
@@ -127,12 +127,12 @@ def test_a_preview_says_how_many_what_stays_and_where():
 @pytest.mark.parametrize(
     ("count", "later", "says"),
     [
-        (1, 0, "It runs now."),
+        (1, 0, "It runs at once."),
         (1, 1, "It runs at the time it was scheduled for."),
         (9, 9, "They run at the times they were scheduled for."),
-        (9, 1, "1 of them keeps its scheduled time; the others run now."),
-        (9, 3, "3 of them keep their scheduled times; the others run now."),
-        (4, 3, "3 of them keep their scheduled times; the other runs now."),
+        (9, 1, "1 of them keeps its scheduled time; the others run at once."),
+        (9, 3, "3 of them keep their scheduled times; the others run at once."),
+        (4, 3, "3 of them keep their scheduled times; the other runs at once."),
     ],
 )
 def test_a_preview_says_of_this_set_when_it_runs(count, later, says):
@@ -413,4 +413,4 @@ def test_a_retry_tells_what_failed_meanwhile_and_that_nobody_runs_it():
     asked = replace(PREVIEW, verb="retry", words="retry --all webhook", later=0, warnings=(alone,))
     text = render_text(asked, width=120)
     assert alone in text
-    assert "They run now." not in text
+    assert "They run at once." not in text

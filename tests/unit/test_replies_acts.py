@@ -267,18 +267,18 @@ LOOK = Grant(Role.VIEWER)
 @pytest.mark.parametrize(
     ("grants", "lines"),
     [
-        ([Grant(Role.OPERATOR)], ["You are operator."]),
-        ([Grant(Role.OPERATOR), LOOK, MAIL], ["You are operator."]),
-        ([Grant(Role.OPERATOR, ("mail*",))], ["You are operator of mail*."]),
+        ([Grant(Role.OPERATOR)], ["Your role is operator."]),
+        ([Grant(Role.OPERATOR), LOOK, MAIL], ["Your role is operator."]),
+        ([Grant(Role.OPERATOR, ("mail*",))], ["Your role is operator of mail*."]),
         (
             [LOOK, Grant(Role.OPERATOR, ("mail*",)), Grant(Role.ADMIN, ("mail-in",))],
-            ["You are admin of mail-in, operator of mail*, and viewer of every queue."],
+            ["Your role is admin of mail-in, operator of mail*, and viewer of every queue."],
         ),
-        ([MAIL], ["You are operator of mail*, web in this channel."]),
+        ([MAIL], ["Your role is operator of mail*, web in this channel."]),
         (
             [LOOK, MAIL, OPS],
             [
-                "You are operator of mail*, web in this channel, and viewer of every queue.",
+                "Your role is operator of mail*, web in this channel, and viewer of every queue.",
                 "In <#C2>, <#C3> you are admin.",
             ],
         ),

@@ -150,7 +150,7 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
          "They become cancelled and stay until the purge. The outcome says how to undo this."),
         (PURGE, "This cannot be undone."),
         (replace(RETRY, skips=(), words="retry --all --request 17", later=3),
-         "3 of them keep their scheduled times; the others run now."),
+         "3 of them keep their scheduled times; the others run at once."),
         (FORCE, "If that worker still runs it, the job will run twice."),
         (replace(RETRY, skips=(MISSING,)),
          "1 left out (job 9): not there, or in a status that does not fit."),

@@ -57,9 +57,9 @@ def _headline(
     report: HelpReport, may: Mapping[str, HelpWord], problems: Sequence[str]
 ) -> list[Line]:
     held = say_roles(report.roles)
-    role = f"You are {held}." if held else "You have no role here."
+    role = f"Your role is {held}." if held else "You have no role here."
     if problems:
-        known = f"You are {held} at least" if held else "Your role is not known now"
+        known = f"Your role is {held} at least" if held else "Your role is not known now"
         role = f"{known}: Slack does not answer."
     elsewhere = tell_elsewhere(report.roles)
     words = [name for name in may if name != "help"]
@@ -133,7 +133,7 @@ def _render_word(report: HelpReport, command: str) -> Message:
     if word is not None and word.note:
         parts.append(context([word.note]))
     if word is not None and word.role and word.allowed and is_narrow(report.roles):
-        parts.append(context([f"You are {say_roles(report.roles)}."]))
+        parts.append(context([f"Your role is {say_roles(report.roles)}."]))
     if word is not None and not word.allowed:
         where = " on every queue" if word.every_queue else ""
         parts.append(context([f"requires the role {word.role}{where}, which you do not have here"]))

@@ -190,8 +190,8 @@ _DECLARED = (
         "retry",
         (actions.RetryJobs, actions.PreviewBulk),
         build_retry,
-        "Retry failed, cancelled or aborted jobs. They run now; a cancelled job that was scheduled "
-        "for later keeps its time.",
+        "Retry failed, cancelled or aborted jobs. They run at once; a cancelled job that was "
+        "scheduled for later keeps its time.",
         "run failed jobs again; a set is previewed first",
         ("retry 4711", "retry --all webhook --since 1h"),
         "Change",

@@ -278,7 +278,7 @@ def tell_times(preview: Preview) -> str:
         return "They run at the times they were scheduled for."
     keep = "keeps its scheduled time" if preview.later == 1 else "keep their scheduled times"
     others = "the other runs" if preview.count - preview.later == 1 else "the others run"
-    return f"{preview.later:,} of them {keep}; {others} now."
+    return f"{preview.later:,} of them {keep}; {others} at once."
 
 
 def tell_statuses(preview: Preview) -> str:
