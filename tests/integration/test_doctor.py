@@ -272,7 +272,7 @@ async def test_where_no_check_can_run_it_fails_as_other_words_do(server):
     name = server.create("ours_template")
     async with open_pool(server.url(name)) as pool:
         server.drop(name)
-        no_connection = pytest.raises(DatabaseUnavailable, match="does not exist. User, password")
+        no_connection = pytest.raises(DatabaseUnavailable, match=r"does not exist\. User, password")
         with no_connection, mapped_errors():
             await examine(pool, HERE, patience=timedelta(seconds=0.3))
 

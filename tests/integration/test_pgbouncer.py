@@ -173,6 +173,17 @@ def count(conn: psycopg.Connection, *statuses: str) -> int:
     return found[0]
 
 
+async def test_a_parameter_that_the_proxy_refuses_is_not_told_as_a_wrong_password(
+    proxy, database_url
+):
+    url = f"{behind(proxy, database_url)}&options=-csearch_path%3Dpublic"
+    with pytest.raises(DatabaseUnavailable, match="Take it out of JOB_QUEUE_DATABASE_URL") as told:
+        async with open_pool(url):
+            pass
+    assert "PgBouncer at" in str(told.value)
+    assert "ssword" not in str(told.value)
+
+
 async def test_every_duty_leaves_the_shared_session_as_it_was(proxy, database_url, conn):
     url = behind(proxy, database_url)
     await do_every_duty(conn, url)

@@ -101,6 +101,13 @@ def test_a_url_whose_password_is_not_encoded_is_refused_without_a_piece_of_it(ur
     assert told.value.__cause__ is None
 
 
+@pytest.mark.parametrize("query", ["schema=jobs", "sslmode=require&pool_size=5#x"])
+def test_a_parameter_that_postgresql_does_not_know_is_named(query):
+    name = query.rpartition("&")[2].partition("=")[0]
+    with pytest.raises(InvalidSettings, match=f"that PostgreSQL does not know: {name}. Take it"):
+        parse_url(f"postgresql://jobs:Pw99@127.0.0.1:6543/jobs?{query}")
+
+
 @pytest.mark.parametrize(
     "url",
     [

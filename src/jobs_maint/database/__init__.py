@@ -5,10 +5,8 @@ from jobs_maint.database.connecting import (
     Pool,
     PoolTimeout,
     describe_database,
-    normalise_url,
     note_why_not_connected,
     open_pool,
-    parse_url,
 )
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.failing import is_connection_lost, is_timeout, map_error, mapped_errors
@@ -41,6 +39,7 @@ from jobs_maint.database.transactions import (
     transaction,
     undone_transaction,
 )
+from jobs_maint.database.url import normalise_url, parse_url
 
 __all__ = [
     "CLIENT_ENCODING",

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -26,17 +26,16 @@ from jobs_maint.database.limits import (
 )
 from jobs_maint.database.login import find_reason, find_refusal
 from jobs_maint.database.silence import ImpatientConnection, limit_silence
+from jobs_maint.database.url import parse_url
 from jobs_maint.durations import format_age
-from jobs_maint.errors import DatabaseUnavailable, InvalidSettings
+from jobs_maint.errors import DatabaseUnavailable
 
 __all__ = [
     "Pool",
     "PoolTimeout",
     "describe_database",
-    "normalise_url",
     "note_why_not_connected",
     "open_pool",
-    "parse_url",
     "spell_database",
 ]
 
@@ -46,54 +45,7 @@ PoolTimeout = psycopg_pool.PoolTimeout
 RETRY_SECONDS = 0.5
 PROBE_TIMEOUT = 2
 DEFAULT_PORT = 5432
-_DRIVER = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
-
 _TLS = re.compile(r"\bSSL|sslmode|certificate", re.IGNORECASE)
-
-
-def normalise_url(url: str) -> str:
-    """`postgres://` and SQLAlchemy's `postgresql+driver://` as libpq wants them."""
-    return _DRIVER.sub("postgresql://", url.strip())
-
-
-_ESCAPES = (
-    "In a password write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23, a space as %20 and "
-    "% as %25"
-)
-
-
-def parse_url(url: str, setting: str = "JOB_QUEUE_DATABASE_URL") -> dict[str, Any]:
-    """Its parts; raises InvalidSettings, which names the setting and never shows the URL."""
-    try:
-        params = psycopg.conninfo.conninfo_to_dict(normalise_url(url))
-    except psycopg.ProgrammingError:
-        # The cause quotes the connection string, password included: it must not be chained.
-        hint = f". {_ESCAPES}" if "://" in url else ""
-        raise InvalidSettings(
-            f"{setting} is not the URL of a PostgreSQL database; write it as "
-            f"postgresql://user:password@host:5432/jobs{hint}"
-        ) from None
-    if _is_torn(url, params):
-        raise InvalidSettings(
-            f"{setting} cannot be read: what stands for its host, port or database is none. "
-            f"{_ESCAPES}"
-        )
-    return params
-
-
-def _is_torn(url: str, params: Mapping[str, Any]) -> bool:
-    """Whether a part may be a piece of the password, which we would then show."""
-    ports = str(params.get("port") or "").split(",")
-    hosts = f"{params.get('host') or ''},{params.get('hostaddr') or ''}".split(",")
-    path = _DRIVER.sub("", normalise_url(url)).partition("?")[0].partition("/")[2]
-    return (
-        any(
-            port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65_536)
-            for port in ports
-        )
-        or any("@" in host[1:] for host in hosts if not host.startswith("/"))
-        or ("://" in url and "@" in path)
-    )
 
 
 def describe_database(url: str) -> str:
@@ -235,6 +187,12 @@ async def _why_not_connected(exc: psycopg.Error, conninfo: str, params: dict[str
         return (
             f"No connection of {whose} at {place}: {reason}. Check sslmode and its "
             "certificates in JOB_QUEUE_DATABASE_URL."
+        )
+    if "unsupported startup parameter" in reason:  # the words of PgBouncer, in no other language
+        return (
+            f"PgBouncer at {place} refused the connection of {whose}: {reason}. Take it out of "
+            "JOB_QUEUE_DATABASE_URL; a search path can be set with ALTER ROLE … SET search_path "
+            "instead."
         )
     return (
         f"The jobs database at {place} refused the connection of {whose}: {reason}. User, "
