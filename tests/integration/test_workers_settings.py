@@ -204,6 +204,21 @@ async def test_the_newest_live_worker_counts_that_listens_to_the_queue_of_its_ma
     assert await find_idle(pool, rescue_cron="") == "no_worker", "none lives, so the last one"
 
 
+async def test_while_old_and_new_workers_mix_a_pass_runs_nothing_that_one_of_them_forbids(
+    fleet, pool, conn
+):
+    """Whichever of them has the pass; until all that forbid it have ended."""
+    fragile, other = await fleet.lose({"task": "app.charge"}, {"task": "app.mail"})
+    old, new = [await fleet.start_worker() for _ in range(2)]
+    for worker, policy in ((old, {}), (new, {"app.charge": "fail"})):
+        await told_by(conn, worker, rescue_policy=policy)
+        await fleet.beat(worker)
+    report = await fleet.tick(rescue_policy={})  # the old one's
+    assert {item.job_id: item.code for item in report.items} == {
+        fragile: "failed", other: "put_back",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("queues", [None, ["default", "upkeep"], ["default"]])
 @pytest.mark.parametrize("has_place", [True, False])
 async def test_what_a_worker_told_counts_after_it_ended_if_it_listened_to_its_maintenance(

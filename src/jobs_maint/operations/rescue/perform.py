@@ -34,7 +34,12 @@ from jobs_maint.models import (
     WorkersReport,
 )
 from jobs_maint.operations.failures.memory import remember_groups
-from jobs_maint.operations.following import follow_unless_set, follow_workers, name_asker
+from jobs_maint.operations.following import (
+    follow_unless_set,
+    follow_workers,
+    list_told,
+    name_asker,
+)
 from jobs_maint.operations.jobs.serving import find_unserved
 from jobs_maint.operations.noticing import PATIENCE, notice_stalled_jobs
 from jobs_maint.operations.rescue import foretelling, named, outlook, passes, reasons, workers
@@ -72,7 +77,10 @@ async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
         async with transaction(conn):
             await notice_stalled_jobs(conn)
             mine = await follow_unless_set(conn, call.actor.kind, call.settings)
+            told = await list_told(conn, call.settings)
         rules = RescueRules.of(mine, call.action.aliases)
+        if call.actor.kind == "task" or "rescue_policy" not in call.settings.model_fields_set:
+            rules = replace(rules, others=[one.settings.rescue_policy for one in told])
         async with transaction(conn):
             report = await passes.rescue_stalled_jobs(conn, rules, ticked=call.action.ticked)
             if report.items:

@@ -30,6 +30,8 @@ class RescueRules:
     cron: str = ""
     queue: str = ""
     """When and where the rescue runs by itself; empty: never."""
+    others: Sequence[Mapping[str, str]] = ()
+    """The policies of other workers, as while a new one is deployed: what one fails is not run."""
 
     @classmethod
     def of(cls, settings: MaintSettings, aliases: Sequence[Sequence[str]] = ()) -> RescueRules:
@@ -67,11 +69,12 @@ class RescueRules:
     def fails(self, task: str) -> bool:
         """Whether the policy says so for one of the task's names."""
         names = {task}.union(*(several for several in self.aliases if task in several))
-        return any(self._choose(name) == "fail" for name in names)
+        policies = (self.policy, *self.others)
+        return any(_choose(policy, name) == "fail" for policy in policies for name in names)
 
-    def _choose(self, name: str) -> str:
-        found = (choice for glob, choice in self.policy.items() if fnmatchcase(name, glob))
-        return next(found, "retry")
+
+def _choose(policy: Mapping[str, str], name: str) -> str:
+    return next((choice for glob, choice in policy.items() if fnmatchcase(name, glob)), "retry")
 
 
 def wait_once_noticed(
