@@ -26,10 +26,14 @@ from chatbot.messages.workers import render_workers
 from jobs_maint import register
 from jobs_maint.actions import (
     Actor,
+    BulkVerb,
     GetJob,
     Grant,
+    JobFilter,
+    ListErrors,
     ListStuck,
     ListWorkers,
+    PreviewBulk,
     PreviewRescue,
     RescueStalled,
     Role,
@@ -842,6 +846,9 @@ async def test_a_policy_of_fail_and_our_own_tasks_are_not_put_back(fleet, make_j
     )
     report = await fleet.tick(rescue_policy={"app.charge*": "fail", "*": "retry"})
     assert outcomes(report) == {fragile: "failed", own: "failed", other: "put_back"}
+    retry = PreviewBulk(BulkVerb.RETRY, JobFilter(task="charge"), dry_run=True)
+    for asked in (ListErrors(), retry):
+        assert "worker lost: worker" in render_text(await perform(fleet.pool, TICK, asked))
 
 
 async def test_the_policy_holds_for_all_names_of_a_task_that_the_app_knows(

@@ -115,6 +115,7 @@ def _error(group: ErrorGroup) -> str:
     if not group.recorded:
         return say_unrecorded(awaited=group.awaited)
     kind = safe_word(short_task(group.exception_type)) if group.exception_type else ""
+    kind = "worker lost" if group.lost else kind
     text = safe_line(group.describe_message())
     return ": ".join(part for part in (kind, text) if part) or "error without a message"
 

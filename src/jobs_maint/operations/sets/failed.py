@@ -51,7 +51,8 @@ async def find_set_errors(
 
 
 def _tell(group: FailedGroup) -> SetError:
-    error = join_error(group.exception_type, group.describe_message()) if group.recorded else None
+    kind = "worker lost" if group.lost else group.exception_type
+    error = join_error(kind, group.describe_message()) if group.recorded else None
     return SetError(group.count, error and error[:LONGEST], group.name, group.awaited, group.task)
 
 
