@@ -42,8 +42,8 @@ async def check_fetching(conn: Conn, situation: Situation) -> Finding:  # noqa: 
         "fetching",
         f"{told}. Nothing blocks it, so the server probably plans it with old statistics of the "
         "jobs table, as after many jobs were deferred at once.",
-        "Run `ANALYZE procrastinate_jobs;` as the owner of that table, then end these searches with "
-        "`SELECT "
+        "Run `ANALYZE procrastinate_jobs;` as the owner of that table, then end these searches "
+        "with `SELECT "
         f"pg_terminate_backend(pid) FROM unnest(ARRAY[{pids}]) AS pid;`, and restart the workers "
         "that end with them.",
     )
