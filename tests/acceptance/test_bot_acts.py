@@ -405,6 +405,37 @@ async def test_a_button_that_is_used_up_is_not_told_of_what_is_typed_later(pool,
         assert now(slack, message).text == after.text
 
 
+async def test_a_private_message_too_says_by_whom_its_button_was_used(pool, conn, make_job):
+    jobs = [await make_job(status="failed", queue="webhook") for _ in range(2)]
+    async with open_bot(pool) as (slack, bot):
+        [status, other] = [
+            (await ask(slack, bot, OPERATOR, OPS, f"/jobs status {job}"))[0] for job in jobs
+        ]
+        assert status.ephemeral
+        [told] = await click(slack, bot, OPERATOR, status, f"Retry job {jobs[0]}")
+        assert not told.ephemeral
+        [marked] = [one for one in slack.messages(OPS, OPERATOR) if one.ts == status.ts]
+        assert as_text(marked).startswith(as_text(status).splitlines()[0])
+        assert f"Retried by @{OPERATOR}" in as_text(marked)
+        assert f"Retry job {jobs[0]}" not in find_buttons(marked)
+        [same] = [one for one in slack.messages(OPS, OPERATOR) if one.ts == other.ts]
+        assert same.text == other.text
+        assert slack.breaches == []
+
+
+async def test_a_mark_leaves_the_address_of_a_click_a_use_for_the_outcome(pool, make_job):
+    job = await make_job(status="failed", queue="webhook")
+    async with open_bot(pool) as (slack, bot):
+        [status] = await ask(slack, bot, OPERATOR, OPS, f"/jobs status {job}")
+        await click(slack, bot, OPERATOR, status, f"Retry job {job}")
+        rows = [block.get("elements", ()) for block in status.blocks]
+        words = next(one["value"] for row in rows for one in row if "value" in one)
+        for _ in range(6):
+            await bot.services.origins.tell_done(OPS, words, Mark((["By ana"],)))
+        used = [call for call in slack.calls("response_url") if call.arguments["replace_original"]]
+        assert len(used) == 4
+
+
 async def test_a_mark_is_not_lost_where_its_message_is_clicked_while_another_is_marked(pool):
     async with open_bot(pool) as (slack, bot):
         origins, seen = bot.services.origins, []

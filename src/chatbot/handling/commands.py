@@ -119,6 +119,8 @@ class Answers:
             if seen and request.clicked and request.private:
                 # Everybody sees it there; what only the asker saw is not true any more.
                 answer = replace(answer, private=True, replaces=True)
+        if answer.replaces:
+            self._services.origins.forget(request)
         await deliver(self._services, request, answer)
         if answer.used is not None:
             await self._services.origins.tell_done(request.channel, *answer.used)

@@ -75,7 +75,7 @@ def build_services(
 ) -> Services:
     directory = Directory(slack.web, clock)
     follow_ups = FollowUps(pool, maint)
-    origins = Origins(slack.editing, directory)
+    origins = Origins(slack, directory)
     return Services(
         settings=settings,
         maint=maint,

@@ -1,7 +1,8 @@
 """The messages whose buttons led to an act: once it is done, they say by whom, and what is left.
 
 Kept in memory, for the last of the messages that were clicked in this process: only a click brings
-a message along. Another replica, or this one after a restart, leaves the buttons as they are.
+a message along, a private one not even that, so the last ones that were sent are kept. Another
+replica, or this one after a restart, leaves the buttons as they are.
 
 A mark is written into the message as it was clicked, so it must not come after another edit of it.
 """
@@ -21,7 +22,7 @@ from chatbot.handling.targets import find_target
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages.marking import Mark, find_button_ids, mark_done
 from chatbot.messages.message import Message
-from chatbot.slack.editing import Editing
+from chatbot.slack.client import SlackClient
 from jobs_maint.errors import JobsMaintError
 
 __all__ = ["Origins"]
@@ -29,6 +30,7 @@ __all__ = ["Origins"]
 log = logging.getLogger(__name__)
 
 MOST = 100
+_REPLACE = {"confirm", "dismiss", "stop"}
 
 
 @dataclass(slots=True)
@@ -42,22 +44,21 @@ class _Seen:
 
 
 class Origins:
-    def __init__(self, editing: Editing, directory: Directory) -> None:
-        self._editing = editing
+    def __init__(self, slack: SlackClient, directory: Directory) -> None:
+        self._slack = slack
         self._directory = directory
         self._seen: OrderedDict[tuple[str, str], _Seen] = OrderedDict()
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def remember(self, request: SlackRequest) -> None:
-        """The message of this click, unless only one person sees it: Slack does not keep that."""
-        if request.ts is None or request.message is None:
+        """The message of this click."""
+        message = self._find_message(request)
+        if message is None:
             return
-        place = request.channel, request.ts
+        place = _find_place(request)
         before = self._seen.pop(place, None)
-        if request.refresh:  # its content is replaced
-            return
-        blocks = [dict(block) for block in request.message.get("blocks") or ()]
-        message = Message(str(request.message.get("text") or ""), blocks)
+        if request.refresh or (request.private and request.button in _REPLACE):
+            return  # its content is replaced
         self._seen[place] = seen = _Seen(request, message, message)
         if before is not None and before.marks:
             seen.original = before.original
@@ -70,6 +71,18 @@ class Origins:
                     seen.marks[words] = mark
         if len(self._seen) > MOST:
             self._seen.popitem(last=False)
+
+    def _find_message(self, request: SlackRequest) -> Message | None:
+        if request.private:
+            return self._slack.stamp.kept.get(request.sent_as)
+        if request.ts is None or request.message is None:
+            return None
+        blocks = [dict(block) for block in request.message.get("blocks") or ()]
+        return Message(str(request.message.get("text") or ""), blocks)
+
+    def forget(self, request: SlackRequest) -> None:
+        """Its answer takes the place of the message that was clicked."""
+        self._seen.pop(_find_place(request), None)
 
     @contextlib.asynccontextmanager
     async def replaced(self, channel: str, ts: str | None) -> AsyncIterator[None]:
@@ -86,7 +99,7 @@ class Origins:
         return self._locks.setdefault(place, asyncio.Lock())
 
     async def tell_undone(self, channel: str, words: str) -> bool:
-        """Put back every button that ran these words; whether there was one in this channel."""
+        """Put back every button that ran these words; whether all saw one in this channel."""
         found = False
         for place in list(self._seen):
             if (seen := self._seen.get(place)) is None:
@@ -96,7 +109,8 @@ class Origins:
                 for one in undone:
                     del seen.marks[one]
                 seen.message = seen.original
-                found = (await self._show(place) and place[0] == channel) or found
+                is_open = place[0] == channel and not seen.request.private
+                found = (await self._show(place) and is_open) or found
         return found
 
     async def tell_done(self, channel: str, words: str, mark: Mark, *, add: bool = False) -> None:
@@ -123,8 +137,11 @@ class Origins:
                 if (seen := self._seen.get(place)) is None:
                     return False
                 target = await find_target(self._directory, seen.request)
-                await self._editing.finish(target, mark_done(seen.message, seen.marks))
+                return await self._slack.editing.mark(target, mark_done(seen.message, seen.marks))
         except JobsMaintError as exc:
             log.info("chatbot.origin_not_marked channel=%s ts=%s reason=%s", *place, exc)
             return False
-        return True
+
+
+def _find_place(request: SlackRequest) -> tuple[str, str]:
+    return request.channel, request.ts or request.sent_as

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatbot.inbound.typed_text import clean_text
-from chatbot.slack.stamp import read_origin, read_reach
+from chatbot.slack.stamp import read_key, read_origin, read_reach
 
 __all__ = [
     "BUTTONS",
@@ -65,6 +65,8 @@ class SlackRequest:
     """The mark of the database whose bot drew the button; empty where it has none."""
     reach: str = ""
     """The mark of the queues that the message with the button may show; empty for all."""
+    sent_as: str = ""
+    """The key of the private message with the button."""
     slept: float = field(default=0.0, compare=False)
     """Seconds for which the bot was suspended when it came, so that Slack called it failed."""
     message: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
@@ -132,6 +134,7 @@ def read_click(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         in_group=_is_group(channel.get("name")),
         origin=read_origin(action.get("block_id")),
         reach=read_reach(action.get("block_id")),
+        sent_as=read_key(action.get("block_id")) if private else "",
         message=None if private else body.get("message"),
     )
 

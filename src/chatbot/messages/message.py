@@ -26,13 +26,15 @@ class Message:
     """`text` is what a screen reader reads and a lock screen shows: complete, mrkdwn-escaped.
 
     `instead`: by kind of block, what says the same where Slack does not take that kind. `reach`:
-    a mark of the queues that it may show, empty for all of them.
+    a mark of the queues that it may show, empty for all of them. `key`: by which a private message
+    that has left is known again.
     """
 
     text: str
     blocks: list[Block]
     instead: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
     reach: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class Answering:
         thread: str | None = None,
     ) -> int:
         """One of its five uses: TAKEN, NO_ANSWER, UNREACHED, USED_UP, or else Slack's status."""
-        message = self._posting.stamp.mark(message)
+        message = self._posting.stamp.mark(message, private=not in_channel)
 
         async def attempt(form: Message) -> None:
             body: dict[str, Any] = {

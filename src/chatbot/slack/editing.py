@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from chatbot.messages.message import Message
-from chatbot.slack.answering import Answering
+from chatbot.slack.answering import TAKEN, Answering
 from chatbot.slack.errors import SlackUnavailable
 from chatbot.slack.pacing import EditBudget
 from chatbot.slack.posting import Posting
@@ -126,6 +126,16 @@ class Editing:
             if len(self._ended) > _MOST:
                 self._ended.popitem(last=False)
 
+    async def mark(self, target: Target, message: Message) -> bool:
+        """Write something into a message, or nothing: it is of no use as a message of its own.
+
+        An address of Slack is left one use for the outcome.
+        """
+        if target.ts is None:
+            return await self._send_once(target, message)
+        await self.finish(target, message)
+        return True
+
     async def close(self) -> None:
         """Progress that waits is dropped."""
         for run in self._runs.values():
@@ -167,19 +177,20 @@ class Editing:
             run.has_given_up, run.pending = True, None
             log.exception("chatbot.progress_failed channel=%s", run.target.channel)
 
-    async def _send_once(self, target: Target, message: Message) -> None:
+    async def _send_once(self, target: Target, message: Message) -> bool:
         if target.ts is not None:
             await self._posting.update(target.channel, target.ts, message, tries=1)
-        elif (
-            target.response_url is not None and self._answering.count_left(target.response_url) > 1
-        ):
-            await self._answering.use_response_url(
-                target.response_url,
-                message,
-                in_channel=target.in_channel,
-                replace_original=target.replaces,
-                thread=target.thread,
-            )
+            return True
+        if target.response_url is None or self._answering.count_left(target.response_url) < 2:
+            return False
+        status = await self._answering.use_response_url(
+            target.response_url,
+            message,
+            in_channel=target.in_channel,
+            replace_original=target.replaces,
+            thread=target.thread,
+        )
+        return status == TAKEN
 
 
 def _is_due(run: _Run, share: float | None) -> bool:

@@ -171,7 +171,7 @@ class Posting:
         before: Before | None = None,
         **extra: Any,
     ) -> Any:
-        message = self._web.stamp.mark(message)
+        message = self._web.stamp.mark(message, private=method == "chat.postEphemeral")
 
         async def attempt(form: Message) -> Any:
             body = {

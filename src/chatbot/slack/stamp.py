@@ -6,33 +6,52 @@ Put on everything at the one place where it leaves, so that no message can lack 
 from __future__ import annotations
 
 import json
+import re
+import secrets
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatbot.messages.message import Block, Message
 from chatbot.messages.words import cut
 
-__all__ = ["ORIGIN", "Stamp", "read_origin", "read_reach"]
+__all__ = ["ORIGIN", "Stamp", "read_key", "read_origin", "read_reach"]
 
 ORIGIN = "jobs-"
 """How the ids of our blocks with buttons begin; the mark of the database follows."""
 REACH = "~"
 """What follows it is the mark of the queues that the message may show."""
+MOST_KEPT = 100
+_KEY = re.compile(rf"{ORIGIN}[^~]*\.([0-9a-f]{{12}})")
 
 
 @dataclass(slots=True)
 class Stamp:
-    """`environment`: JOBS_ENVIRONMENT; `database`: the mark, empty until it is known."""
+    """`environment`: JOBS_ENVIRONMENT; `database`: the mark, empty until it is known.
+
+    `kept`: the last private messages with buttons, by their key; a click does not bring them along.
+    """
 
     environment: str = ""
     database: str = ""
+    kept: OrderedDict[str, Message] = field(default_factory=OrderedDict)
 
-    def mark(self, message: Message) -> Message:
-        blocks = self._mark_blocks(message.blocks, message.reach)
+    def mark(self, message: Message, *, private: bool = False) -> Message:
+        if private and any(block.get("type") == "actions" for block in message.blocks):
+            message = self._keep(message)
+        blocks = self._mark_blocks(message.blocks, message.reach, message.key)
         mark = f"[{self.environment}] " if self.environment else ""
         text = message.text if message.text.startswith(mark) else f"{mark}{message.text}"
         return replace(message, text=text, blocks=blocks)
+
+    def _keep(self, message: Message) -> Message:
+        message = replace(message, key=message.key or secrets.token_hex(6))
+        self.kept.pop(message.key, None)
+        self.kept[message.key] = message
+        if len(self.kept) > MOST_KEPT:
+            self.kept.popitem(last=False)
+        return message
 
     def mark_view(self, view: Mapping[str, Any]) -> dict[str, Any]:
         marked = {**view, "blocks": self._mark_blocks(view.get("blocks") or [])}
@@ -41,8 +60,8 @@ class Stamp:
             marked["private_metadata"] = json.dumps({**notes, "origin": self.database})
         return marked
 
-    def _mark_blocks(self, blocks: list[Block], reach: str = "") -> list[Block]:
-        tail = f"{REACH}{reach}" if reach else ""
+    def _mark_blocks(self, blocks: list[Block], reach: str = "", key: str = "") -> list[Block]:
+        tail = (f".{key}" if key else "") + (f"{REACH}{reach}" if reach else "")
         marked = [self._mark_block(block, f"{i}{tail}") for i, block in enumerate(blocks)]
         if not self.environment or not marked:
             return marked
@@ -98,3 +117,9 @@ def read_reach(block_id: object) -> str:
     """The mark of the queues that the message may show; empty for all, and where there is none."""
     text = str(block_id or "")
     return text.partition(REACH)[2] if text.startswith(ORIGIN) else ""
+
+
+def read_key(block_id: object) -> str:
+    """The key of a private message; empty where it has none."""
+    found = _KEY.match(str(block_id or ""))
+    return found[1] if found else ""
