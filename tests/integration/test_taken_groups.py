@@ -137,6 +137,37 @@ async def test_what_is_said_of_one_is_said_of_the_other(pool, fail):
     assert "uted" not in (await incident(pool))[1][0]
 
 
+async def test_the_answer_and_the_thread_name_all_errors_that_a_press_mutes_or_takes(pool, fail):
+    for task, times in ((HOOK, 6), (MAIL, 4)):
+        await fail(task, times)
+    await see(pool, 2)
+    one, *_ = await incident(pool)
+    names = " and ".join([one.subject, *(part.subject for part in one.folded)])
+    for action, said, told in (
+        (MuteIncident(1, hours(3)), "It mutes", "muted"),
+        (MuteIncident(1, None), "It ends the mute of", "unmuted"),
+        (TakeIncident(1), "It takes", "is on"),
+    ):
+        report = await perform(pool, ADA, action)
+        line = f"{said} 2 errors: {names}."
+        assert render_result(report, "/jobs", by="U0ADA").text.splitlines()[1] == line
+        assert render_text(report, width=200).splitlines()[1] == line
+        one, *_ = await incident(pool)
+        thread = render_entries(one, one.history, one.seen_at).text
+        assert thread.count(f"<@U0ADA> {told} 2 errors: {names}.") == 1
+    again = await perform(pool, ADA, TakeIncident(1))
+    assert names not in render_text(again, width=200)
+    await perform(pool, BOB, TakeGroup(one.folded[0].subject))
+    await perform(pool, ADA, TakeIncident(1, drop=True))
+    await perform(pool, BOB, TakeIncident(1))
+    await perform(pool, BOB, TakeIncident(1, drop=True))
+    one, *_ = await incident(pool)
+    thread = render_entries(one, one.history, one.seen_at).text
+    assert f"<@U0ADA> gave {one.subject} back." in thread
+    assert f"<@U0BOB> is on {one.subject}." in thread
+    assert f"<@U0BOB> gave back 2 errors: {names}." in thread
+
+
 async def test_an_admin_takes_somebody_off_and_that_is_told(pool, fail):
     await fail(HOOK)
     await see(pool, 2)
@@ -251,11 +282,12 @@ async def test_who_mutes_one_of_several_is_led_to_what_ends_that_and_the_others_
     await perform(pool, BOB, MuteGroup(mail, hours(1)))
     await perform(pool, EVE, MuteIncident(1, hours(3)))
     await see(pool)
+    both = f"2 errors: {mail} and {hook}"
     one, (message, *_), _ = await incident(pool)
     assert is_silent(one, one.seen_at)
     assert f"no new message about this. mute {one.subject} --off ends that." in message
     assert message.count("uted by eve until ") == 2
-    assert render_entries(one, one.history, one.seen_at).text.count("<@U0EVE> muted it.") == 1
+    assert render_entries(one, one.history, one.seen_at).text.count(f"<@U0EVE> muted {both}.") == 1
     with pytest.raises(InvalidRequest) as refused:
         await perform(pool, cat, MuteIncident(1, None))
     assert refused.value.suggestion == f"mute {hook} --off"

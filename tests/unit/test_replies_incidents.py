@@ -442,7 +442,7 @@ def test_the_thread_names_each_error_and_tells_none_twice():
     for one in led_by_either:
         assert render_entries(one, acts, NOW).text.splitlines() == [
             f"11:51 UTC  <@U0ANA> is on {GROUP.subject}.",
-            "11:52 UTC  <@U0ANA> muted it.",
+            f"11:52 UTC  <@U0ANA> muted 2 errors: {GROUP.subject} and E-2.",
             f"11:53 UTC  All jobs of {GROUP.subject} have succeeded.",
         ]
     taken = replace(other, facts={**other.facts, "taken_by": ANA})

@@ -19,7 +19,7 @@ from chatbot.messages.parts import Line, code, paragraph, when
 from chatbot.messages.people import name_actor, tell_taken_off
 from chatbot.messages.words import count, cut, defuse
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind
-from jobs_maint.render import say_past_why
+from jobs_maint.render import say_names, say_past_why
 
 __all__ = ["render_entries", "tell_entries"]
 
@@ -65,9 +65,7 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
     if entry.whom is not None:
         return [*tell_taken_off(entry.by or "somebody", entry.whom), "."]
     if entry.what in _ACTS:
-        before, after = _ACTS[entry.what]
-        what = code(entry.subject) if _is_of_one(entry, incident) else "it"
-        return [name_actor(entry.by or "somebody"), f" {before}", what, f"{after}."]
+        return _tell_act(entry, incident)
     if entry.what == "settled":
         if _is_of_one(entry, incident):
             return ["All jobs of ", code(entry.subject), " have succeeded."]
@@ -91,10 +89,28 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
     return [f"{capital(kind, sized if entry.kind.is_count else named)}."]
 
 
+def _tell_act(entry: HistoryEntry, incident: Incident) -> Line:
+    before, after = _ACTS[entry.what]
+    who = name_actor(entry.by or "somebody")
+    if errors := _say_errors(entry, incident):
+        return [who, f" {before.rstrip()}{after} {errors}."]
+    what = code(entry.subject) if _is_of_one(entry, incident) else "it"
+    return [who, f" {before}", what, f"{after}."]
+
+
 def _is_told_of_whole(entry: HistoryEntry, incident: Incident) -> bool:
-    """Whoever mutes an incident mutes each of its errors: that is told once."""
+    """Whoever takes or mutes an incident does so with its errors: that is told once."""
     alike = _find_alike(entry, incident)
     return bool(alike) and alike[0].key != entry.key
+
+
+def _say_errors(entry: HistoryEntry, incident: Incident) -> str:
+    """Those that somebody took or muted with one press; empty where it is one thing."""
+    alike = _find_alike(entry, incident)
+    names = [one.subject for one in alike if one.kind is IncidentKind.GROUP]
+    if len(alike) < 2 or not names:
+        return ""
+    return "it and " * (entry.kind is not IncidentKind.GROUP) + say_names(names)
 
 
 def _find_alike(entry: HistoryEntry, incident: Incident) -> list[HistoryEntry]:

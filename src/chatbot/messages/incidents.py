@@ -37,6 +37,7 @@ from jobs_maint.models import Incident, IncidentKind, IncidentReport, IncidentsR
 from jobs_maint.render import (
     judge_incidents,
     list_takers,
+    say_acted,
     say_reach,
     say_unwatched,
     say_watched,
@@ -170,6 +171,8 @@ def render_taken(report: IncidentReport, by: str) -> Message:
         lines.insert(1, [name_actor(one.taken_by), still])
     elif was_dropped and not others:
         lines.insert(1, ["Nobody is on it now."])
+    acted = say_acted(report)
+    lines[1:1] = [[acted]] * bool(acted)
     return pack([paragraph(*lines), buttons(*_offer_undo(report))])
 
 

@@ -6,6 +6,7 @@ Nothing here reads the database, the environment or the clock: "now" is the repo
 from __future__ import annotations
 
 from jobs_maint.models import Preview
+from jobs_maint.render.acted import say_acted, say_names
 from jobs_maint.render.audited import say_counts, tell_counts, tell_outcome
 from jobs_maint.render.conditions import (
     count_more,
@@ -98,6 +99,7 @@ __all__ = [
     "safe_block",
     "safe_line",
     "safe_word",
+    "say_acted",
     "say_aside",
     "say_calm",
     "say_condition",
@@ -108,6 +110,7 @@ __all__ = [
     "say_failures",
     "say_fate",
     "say_incident",
+    "say_names",
     "say_own",
     "say_past",
     "say_past_why",

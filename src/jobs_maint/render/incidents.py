@@ -13,6 +13,7 @@ from jobs_maint.models import (
     IncidentReport,
     IncidentsReport,
 )
+from jobs_maint.render.acted import say_acted
 from jobs_maint.render.conditions import (
     count_more,
     find_shared_mute,
@@ -246,6 +247,8 @@ def render_incident(report: IncidentReport, page: Page) -> None:
         since = clock(report.had_since, report.as_of)
         told["taken"] = f"You have been on {one.name} since {since} UTC."
     page.line(told[report.done], "bold")
+    if acted := say_acted(report):
+        page.line(acted)
     if whom := one.history[-1].whom if one.history else None:
         page.line(f"You took {safe_word(whom)} off.")
     elif report.before and report.before != one.taken_by:

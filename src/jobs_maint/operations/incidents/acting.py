@@ -22,7 +22,7 @@ from jobs_maint.call import Call, record_act, require_every_queue, write
 from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.durations import format_time
 from jobs_maint.errors import InvalidRequest
-from jobs_maint.models import HistoryEntry, Incident, IncidentKind, IncidentReport
+from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, IncidentReport
 from jobs_maint.operations.failures.acting import (
     find_taken_off,
     find_whole,
@@ -145,11 +145,10 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
             now, done, changed.kind, changed.subject, changed.value, call.actor.label,
             whom=find_taken_off(call, done, before),
         )  # fmt: skip
-        parts = changed.folded if done in {"muted", "unmuted"} else ()
         entries = [entry] + [
             replace(entry, kind=one.kind, subject=one.subject, value=one.value)
-            for one in parts
-            if one.kind is IncidentKind.GROUP
+            for one in changed.folded
+            if one.kind is IncidentKind.GROUP and _acts_on(call, one, done, before)
         ]
         kept = _keep(changed, done, rest)
         params = {
@@ -172,6 +171,14 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
     who = before if done in {"taken", "dropped"} else None
     since, name = shown.taken_at if same else None, rest["name"] if rest is not None else None
     return IncidentReport(now, shown, done, who, since, name)
+
+
+def _acts_on(call: Call[Any], part: Condition, done: Done, before: str | None) -> bool:
+    """Taken or given back is only what nobody was on but whoever was on the incident."""
+    if done in {"muted", "unmuted"}:
+        return True
+    reached = all(map(call.scope.covers, part.queues))
+    return reached and part.facts.get("taken_by") == before
 
 
 async def _find_whole(conn: Conn, one: Incident, done: Done) -> dict[str, Any] | None:
