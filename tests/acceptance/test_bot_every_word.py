@@ -47,8 +47,8 @@ WORDS = [
     ("purge", "admin", "channel", "Delete 3 finished jobs?"),
     ("audit", "admin", "channel", "requests in the last 7 days."),
     ("doctor", "admin", "channel", "🟡 The set-up works, but there are "),
-    ("", None, "private", "You are "),
-    ("help", None, "private", "You are "),
+    ("", None, "private", "Your role is "),
+    ("help", None, "private", "Your role is "),
     ("help rescue", None, "private", "Run one pass of the rescue now"),
 ]
 
