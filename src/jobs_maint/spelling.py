@@ -33,9 +33,9 @@ def ask_meant(names: Iterable[str]) -> str:
     return f"; did you mean {either}?" if either else ""
 
 
-def see_help(about: str = "help") -> str:
+def see_help(about: str = "help", see: str = "; see") -> str:
     """The end of a sentence; as code, or `see help failed` would say that the help failed."""
-    return "; see `help`" if about == "help" else f"; see `help {about}`"
+    return f"{see} `help`" if about == "help" else f"{see} `help {about}`"
 
 
 def _count_wrong(one: str, other: str, most: int) -> int:

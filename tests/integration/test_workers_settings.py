@@ -207,13 +207,24 @@ async def test_the_newest_live_worker_counts_that_listens_to_the_queue_of_its_ma
 async def test_while_old_and_new_workers_mix_a_pass_runs_nothing_that_one_of_them_forbids(
     fleet, pool, conn
 ):
-    """Whichever of them has the pass; until all that forbid it have ended."""
-    fragile, other = await fleet.lose({"task": "app.charge"}, {"task": "app.mail"})
+    """Whichever of them has the pass, and by hand where no policy is set there."""
+    fragile, other, named = await fleet.lose(
+        {"task": "app.charge"}, {"task": "app.mail"}, {"task": "app.charge"}
+    )
     old, new = [await fleet.start_worker() for _ in range(2)]
-    for worker, policy in ((old, {}), (new, {"app.charge": "fail"})):
+    for worker, policy in ((new, {}), (old, {"app.charge": "fail"})):
         await told_by(conn, worker, rescue_policy=policy)
         await fleet.beat(worker)
-    report = await fleet.tick(rescue_policy={})  # the old one's
+    look = PreviewRescue((named,), force=True, dry_run=True)
+    preview = await ask(pool, look)
+    assert [group.code for group in preview.becomes] == ["failed"]
+    assert not any("The workers' own rescue" in told for told in preview.warnings)
+    preview = await ask(pool, look, rescue_policy={})
+    assert [group.code for group in preview.becomes] == ["put_back"]
+    assert any("The workers' own rescue marks job" in told for told in preview.warnings)
+    [item] = (await ask(pool, RescueJobs((named,)))).items
+    assert item.code == "failed"
+    report = await fleet.tick(rescue_policy={})  # the new one's
     assert {item.job_id: item.code for item in report.items} == {
         fragile: "failed", other: "put_back",
     }  # fmt: skip

@@ -60,7 +60,7 @@ def parse_words(words: Sequence[str], surface: Surface) -> Command:
         if line is not None:
             ending = f"; did you mean '{short(line)}'?"
         elif isinstance(exc, _MisspeltOption) and exc.suggestion:
-            ending = f"{ask_meant(exc.close)} S{see_help(about)[3:]}"
+            ending = ask_meant(exc.close) + see_help(about, " See")
         else:
             ending = see_help(about)
         raise InvalidRequest(exc.found, ending, suggestion=line, leads_to=exc.leads_to) from None

@@ -6,7 +6,7 @@ what is set there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -20,6 +20,7 @@ __all__ = [
     "fetch_workers",
     "follow_unless_set",
     "follow_workers",
+    "list_policies",
     "list_told",
     "name_asker",
     "set_here",
@@ -85,6 +86,16 @@ async def follow_unless_set(conn: Conn, kind: str, settings: MaintSettings) -> M
     if kind == "task":
         return settings
     return set_here(settings, await follow_workers(conn, settings))
+
+
+async def list_policies(conn: Conn, kind: str, settings: MaintSettings) -> list[Mapping[str, str]]:
+    """The rescue policies that hold beside that of whoever acts, an actor of this kind.
+
+    While old and new workers mix, those of all of them do; none where one is set in this place.
+    """
+    if kind != "task" and "rescue_policy" in settings.model_fields_set:
+        return []
+    return [one.settings.rescue_policy for one in await list_told(conn, settings)]
 
 
 def set_here(mine: MaintSettings, theirs: MaintSettings) -> MaintSettings:

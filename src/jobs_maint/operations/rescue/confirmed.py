@@ -9,7 +9,7 @@ from jobs_maint.actions import QueueScope
 from jobs_maint.call import Call
 from jobs_maint.database import Conn, transaction
 from jobs_maint.models import ItemResult
-from jobs_maint.operations.following import follow_unless_set
+from jobs_maint.operations.following import follow_unless_set, list_policies
 from jobs_maint.operations.noticing import notice_stalled_jobs
 from jobs_maint.operations.rescue import named
 from jobs_maint.operations.sets.batches import Act
@@ -28,10 +28,11 @@ async def build_act(call: Call[Any], taken: Mapping[str, Any], scope: QueueScope
     async with call.pool.connection() as conn, transaction(conn):
         await notice_stalled_jobs(conn)
         mine = await follow_unless_set(conn, actor.kind, call.settings)
+        others = await list_policies(conn, actor.kind, call.settings)
 
     async def act(conn: Conn, job_ids: Sequence[int]) -> tuple[ItemResult, ...]:
         return await named.rescue_jobs(
-            conn, job_ids, mine, scope=scope, claims=claims, forced_by=forced_by
+            conn, job_ids, mine, others, scope=scope, claims=claims, forced_by=forced_by
         )
 
     return act

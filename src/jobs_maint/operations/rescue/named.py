@@ -71,6 +71,7 @@ async def rescue_jobs(
     conn: Conn,
     job_ids: Sequence[int],
     settings: MaintSettings,
+    others: Sequence[Mapping[str, str]] = (),
     *,
     scope: QueueScope = ALL_QUEUES,
     claims: Mapping[int, Claim] | None = None,
@@ -78,6 +79,7 @@ async def rescue_jobs(
 ) -> tuple[ItemResult, ...]:
     """Act on these jobs in the caller's short transaction; one item per id, in the order asked.
 
+    `others`: policies that hold beside that of the settings.
     `claims`: what a preview showed; a job that was started again since then is left alone.
     `forced_by`: a person who knows that no worker runs them, so that beats are not checked.
     """
@@ -90,7 +92,9 @@ async def rescue_jobs(
         if job_id not in items and row is not None and claim_of(row) != claim:
             items[job_id] = refuse_other_run(row)
     chosen = [rows[job_id] for job_id in sorted(rows) if job_id not in items]
-    acted = await rescue_rows(conn, chosen, RescueRules.of(settings), forced_by=forced_by)
+    acted = await rescue_rows(
+        conn, chosen, RescueRules.of(settings, (), others), forced_by=forced_by
+    )
     items |= {row["id"]: item for row, item in zip(chosen, acted, strict=True) if item}
     if left := [row["id"] for row in chosen if row["id"] not in items]:
         # Reported by a worker at this instant; or else a trigger kept it.

@@ -37,7 +37,7 @@ from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.following import (
     follow_unless_set,
     follow_workers,
-    list_told,
+    list_policies,
     name_asker,
 )
 from jobs_maint.operations.jobs.serving import find_unserved
@@ -77,10 +77,8 @@ async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
         async with transaction(conn):
             await notice_stalled_jobs(conn)
             mine = await follow_unless_set(conn, call.actor.kind, call.settings)
-            told = await list_told(conn, call.settings)
-        rules = RescueRules.of(mine, call.action.aliases)
-        if call.actor.kind == "task" or "rescue_policy" not in call.settings.model_fields_set:
-            rules = replace(rules, others=[one.settings.rescue_policy for one in told])
+            others = await list_policies(conn, call.actor.kind, call.settings)
+        rules = RescueRules.of(mine, call.action.aliases, others)
         async with transaction(conn):
             report = await passes.rescue_stalled_jobs(conn, rules, ticked=call.action.ticked)
             if report.items:
@@ -141,11 +139,12 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
         async with transaction(conn):
             await notice_stalled_jobs(conn)
             mine = await follow_unless_set(conn, call.actor.kind, call.settings)
+            others = await list_policies(conn, call.actor.kind, call.settings)
         async with transaction(conn):
             rows, refusals = await named.judge_jobs(conn, ids, mine, call.scope)
             if reasons.describe_silence(rows, refusals, mine.stalled_after):
                 return await _freeze(conn, call, rows, refusals, mine)
-            items = await named.rescue_jobs(conn, ids, mine, scope=call.scope)
+            items = await named.rescue_jobs(conn, ids, mine, others, scope=call.scope)
             report = await passes.report_on(conn, items, begun)
             await record_items(conn, call, items, report.elapsed_seconds)
     emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
@@ -214,11 +213,13 @@ async def _freeze(
             },
         )
     theirs = await follow_workers(conn, call.settings) if chosen else mine
-    compared = mine, theirs, name_asker(call.actor.kind)
+    rules = RescueRules.of(mine, (), await list_policies(conn, call.actor.kind, call.settings))
+    their_rules = RescueRules.of(theirs, (), await list_policies(conn, "task", call.settings))
+    asker = name_asker(call.actor.kind)
     changed = [row for row in chosen if force or row["id"] not in refusals]
-    told = () if force else reasons.describe_waits(chosen, *compared)
-    told += reasons.describe_ends(changed, *compared)
-    becomes = await foretelling.foretell(conn, changed, RescueRules.of(mine))
+    told = () if force else reasons.describe_waits(chosen, mine, theirs, asker)
+    told += reasons.describe_ends(changed, rules, their_rules, asker)
+    becomes = await foretelling.foretell(conn, changed, rules)
     ends = {one.job_id: several for one, several in becomes}
     codes = {one.job_id: one.code for one, _ in becomes}
     back = [row["queue_name"] for row in changed if codes[row["id"]] == "put_back"]

@@ -122,18 +122,17 @@ def describe_waits(
 
 
 def describe_ends(
-    rows: Sequence[Mapping[str, Any]], mine: MaintSettings, theirs: MaintSettings, asker: str
+    rows: Sequence[Mapping[str, Any]], mine: RescueRules, theirs: RescueRules, asker: str
 ) -> tuple[str, ...]:
     """Where one of the two marks jobs as failed that the other puts back."""
-    my_rules, their_rules = RescueRules.of(mine), RescueRules.of(theirs)
     told = []
     for fails in (True, False):
         jobs = [
             row["id"]
             for row in rows
             if row["task_name"] not in OUR_TASKS
-            and their_rules.fails(row["task_name"]) == fails
-            and my_rules.fails(row["task_name"]) != fails
+            and theirs.fails(row["task_name"]) == fails
+            and mine.fails(row["task_name"]) != fails
         ]
         if not jobs:
             continue

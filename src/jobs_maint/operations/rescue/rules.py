@@ -34,7 +34,12 @@ class RescueRules:
     """The policies of other workers, as while a new one is deployed: what one fails is not run."""
 
     @classmethod
-    def of(cls, settings: MaintSettings, aliases: Sequence[Sequence[str]] = ()) -> RescueRules:
+    def of(
+        cls,
+        settings: MaintSettings,
+        aliases: Sequence[Sequence[str]] = (),
+        others: Sequence[Mapping[str, str]] = (),
+    ) -> RescueRules:
         """Of whoever acts; what is foretold goes by those of the workers (`follow_workers`)."""
         return cls(
             settings.stalled_after,
@@ -44,6 +49,7 @@ class RescueRules:
             aliases,
             settings.rescue_cron,
             settings.queue,
+            others,
         )
 
     @property
