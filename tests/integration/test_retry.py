@@ -6,7 +6,7 @@ import asyncio
 
 import psycopg
 import pytest
-from tests.support.history import days, hours
+from tests.support.history import days, hours, minutes
 from tests.support.locks import wait_for_waiting
 
 from jobs_maint.actions import Actor, Grant, RetryJobs, Role
@@ -156,3 +156,34 @@ async def test_a_retry_is_done_where_nobody_may_look_whether_a_worker_is_alive(
     report = await retry(pool, job)
     assert (len(report.done), report.warnings) == (1, ())
     assert await make_job.status(job) == "todo"
+
+
+async def test_a_retry_says_that_the_last_run_of_a_job_ended_with_its_worker(pool, make_job, conn):
+    async def fail(kind):
+        job = await make_job(status="failed", finished_ago=minutes(1))
+        await conn.execute(
+            "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, kind,"
+            " message, fingerprint, will_retry)"
+            " VALUES (%s, 1, 'default', 'app.task', %s, 'no', 'f1', false)",
+            (job, kind),
+        )
+        return job
+
+    async def warn(*jobs):
+        await conn.execute("UPDATE procrastinate_jobs SET status = 'failed'")
+        report = await retry(pool, *jobs)
+        assert report.done
+        return [line for line in report.warnings if "lost" in line]
+
+    poison, other, ordinary = [await fail(k) for k in ("worker_lost", "worker_lost", "error")]
+    (said,) = await warn(poison, ordinary)
+    assert said == (
+        f"The worker that last ran job {poison} was lost. If the job was the cause, the next "
+        "worker is lost too."
+    )
+    (said,) = await warn(poison, other, ordinary)
+    assert said == (
+        f"The workers that last ran 2 of these jobs, such as job {poison}, were lost. If a job "
+        "was the cause, the next worker is lost too."
+    )
+    assert await warn(ordinary) == []

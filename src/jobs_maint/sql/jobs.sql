@@ -195,3 +195,9 @@ SELECT DISTINCT task_name FROM (
     SELECT task_name, queue_name FROM procrastinate_jobs ORDER BY id DESC LIMIT %(most)s
 ) AS newest
 WHERE %(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s);
+
+-- name: count_lost (ids, until)
+-- Jobs among these whose last run ended because their worker was lost.
+SELECT count(*) AS jobs, min(j.id) AS first_id
+FROM procrastinate_jobs j JOIN jobs_maint_failures f ON f.id = {{own_record}}
+WHERE j.id = ANY (%(ids)s::bigint[]) AND f.kind = 'worker_lost';

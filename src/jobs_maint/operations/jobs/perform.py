@@ -15,7 +15,7 @@ from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import ActReport, Aftermath, ItemResult, JobDetails
 from jobs_maint.operations.jobs import cancel, retry, status
-from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
+from jobs_maint.operations.jobs.serving import find_lost, find_unheard, find_unserved
 from jobs_maint.sql import load_queries
 
 __all__ = ["HANDLERS"]
@@ -50,8 +50,9 @@ async def retry_jobs(call: Call[RetryJobs]) -> ActReport:
         )
         audit_id = await record_items(conn, call, report.items, report.elapsed_seconds)
         queues = list(dict.fromkeys(item.queue or "" for item in report.done))
-        warnings = await find_unserved(conn, queues, len(queues) and len(report.done))
-        report = replace(report, warnings=warnings, audit_id=audit_id)
+        unserved = await find_unserved(conn, queues, len(queues) and len(report.done))
+        lost = await find_lost(conn, [item.job_id for item in report.done])
+        report = replace(report, warnings=(*unserved, *lost), audit_id=audit_id)
     emit("jobs_maint.jobs_retried", **_describe(call, report))
     return report
 

@@ -1,4 +1,4 @@
-"""Whether a living worker would run jobs of these queues, or runs these jobs."""
+"""What a person must know who puts jobs back or aborts them: who runs them, and who did."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jobs_maint.sql import load_queries
 
 __all__ = [
     "DEPLOYMENT",
+    "find_lost",
     "find_unheard",
     "find_unserved",
     "find_unserved_of",
@@ -61,6 +62,25 @@ async def find_unserved_of(conn: Conn, audit_id: int) -> tuple[str, ...]:
     there = await fetch_all(conn, query, {"audit_id": audit_id})
     waiting = {one["queue_name"]: one["waiting"] for one in there if one["waiting"]}
     return await find_unserved(conn, waiting, sum(waiting.values()))
+
+
+async def find_lost(conn: Conn, job_ids: Collection[int]) -> tuple[str, ...]:
+    """A sentence where the last run of some of these jobs ended with the loss of its worker.
+
+    The limit of rescues counts anew once a person has put a job back.
+    """
+    if not job_ids:
+        return ()
+    params = {"ids": list(job_ids), "until": None}
+    found = await _look(conn, load_queries("jobs")["count_lost"], params)
+    if found is None or not found["jobs"]:
+        return ()
+    jobs, first = found["jobs"], found["first_id"]
+    who, cause = f"worker that last ran job {first} was", "the job"
+    if jobs > 1:
+        who = f"workers that last ran {jobs:,} of these jobs, such as job {first}, were"
+        cause = "a job"
+    return (f"The {who} lost. If {cause} was the cause, the next worker is lost too.",)
 
 
 async def find_unheard(conn: Conn, job_ids: Collection[int]) -> tuple[str, ...]:
