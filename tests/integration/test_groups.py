@@ -15,6 +15,7 @@ from tests.support.history import days, hours, minutes
 
 from chatbot.messages.errors import render_error as render_refusal
 from chatbot.messages.groups import render_errors as render_groups
+from chatbot.messages.remembered import offer_memory
 from chatbot.messages.result import render_result
 from chatbot.messages.stats import render_stats
 from jobs_maint.actions import (
@@ -526,3 +527,21 @@ async def test_stats_waits_only_so_long_for_errors_that_are_not_counted_yet(
         assert report.new_errors_at_least
     assert "groups_not_collected" not in caplog.text
     assert not (await ask(pool, ShowStats())).new_errors_at_least
+
+
+async def test_who_reaches_some_queues_is_offered_no_button_for_an_error_of_others_too(pool, fail):
+    await fail("HTTP 503", minutes(5), task="app.order", queue="orders")
+    for queue in ("orders", "web"):
+        await fail("order 17 not found", minutes(4), task="app.order", queue=queue)
+    bo = Actor("slack", "U0BOB", "bob", "C1", (Grant(Role.OPERATOR, ("orders",)),))
+    theirs = {one.message: one for one in (await ask(pool, ListErrors(), bo)).groups}
+    assert not theirs["HTTP 503"].elsewhere
+    assert [button.label for button in offer_memory(theirs["HTTP 503"])] == [
+        "I'm on it", "Mute for 24 h",
+    ]  # fmt: skip
+    shared = theirs["order 17 not found"]
+    assert offer_memory(shared) == []
+    with pytest.raises(NotPermitted, match="concern more than orders"):
+        await ask(pool, TakeGroup(shared.name), bo)
+    whole = (await ask(pool, ListErrors())).groups
+    assert all(len(offer_memory(one)) == 2 for one in whole)

@@ -9,6 +9,8 @@ from psycopg.types.json import Jsonb
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 
+from chatbot.access.roles import KnownActor
+from chatbot.handling.offers import keep_offers
 from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
@@ -193,6 +195,13 @@ async def test_who_may_see_take_and_mute_it(pool, conn, behind, make_job):
     with pytest.raises(NotPermitted, match="requires the role operator"):
         await ask(pool, TakeIncident(1), MAX)
     await conn.execute("UPDATE jobs_maint_incidents SET queues = '{}' WHERE id = 2")
+    listed = await ask(pool, ListIncidents(), EVA)
+    assert listed.narrowed == (2,)
+    offered = keep_offers(
+        render_result(listed, "/jobs", by="U0EVA").blocks, KnownActor(EVA), listed
+    )
+    assert "take I-2" in str(offered)
+    assert "mute I-2" not in str(offered)
     await ask(pool, TakeIncident(2), EVA)  # it concerns every queue, hers too
     with pytest.raises(NotPermitted, match="concern more than web"):
         await ask(pool, MuteIncident(2), EVA)

@@ -7,10 +7,18 @@ from typing import Any
 
 from chatbot.access.roles import KnownActor
 from chatbot.messages.message import Block
-from jobs_maint.actions import Action, Actor, MuteIncident, RetryJobs, TakeIncident, permit
+from jobs_maint.actions import (
+    Action,
+    Actor,
+    MuteIncident,
+    QueueScope,
+    RetryJobs,
+    TakeIncident,
+    permit,
+)
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.models import IncidentReport, JobDetails
+from jobs_maint.models import Incident, IncidentKind, IncidentReport, IncidentsReport, JobDetails
 
 __all__ = ["keep_offers"]
 
@@ -49,11 +57,22 @@ def _may_press(element: Block, actor: Actor, shown: object) -> bool:
         return True
     if isinstance(action, RetryJobs) and isinstance(shown, JobDetails):
         return scope.covers(shown.queue)
-    if isinstance(shown, IncidentReport) and isinstance(action, TakeIncident | MuteIncident):
-        one = shown.incident
-        if isinstance(action, TakeIncident):
-            return not one.queues or any(map(scope.covers, one.queues))
-        parts = (one.lead, *one.folded)
-        in_reach = (bool(part.queues) and all(map(scope.covers, part.queues)) for part in parts)
-        return not shown.narrowed and all(in_reach)
+    if isinstance(action, TakeIncident | MuteIncident):
+        if isinstance(shown, IncidentReport):
+            return _may_act_on(shown.incident, action, scope, narrowed=shown.narrowed)
+        if isinstance(shown, IncidentsReport):
+            one = next((one for one in shown.open if one.id == action.incident_id), None)
+            narrowed = action.incident_id in shown.narrowed
+            return one is None or _may_act_on(one, action, scope, narrowed=narrowed)
     return True
+
+
+def _may_act_on(
+    one: Incident, action: TakeIncident | MuteIncident, scope: QueueScope, *, narrowed: bool
+) -> bool:
+    if isinstance(action, TakeIncident):  # of an error, in all queues where it occurs
+        whole = one.kind is IncidentKind.GROUP and narrowed
+        return not whole and (not one.queues or any(map(scope.covers, one.queues)))
+    parts = (one.lead, *one.folded)
+    in_reach = (bool(part.queues) and all(map(scope.covers, part.queues)) for part in parts)
+    return not narrowed and all(in_reach)

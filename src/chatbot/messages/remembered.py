@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from chatbot.messages.parts import Button, Span, code, when
 from chatbot.messages.people import name_quietly
 from jobs_maint.actions import MuteGroup, TakeGroup
-from jobs_maint.models import Remembered
+from jobs_maint.models import ErrorGroup, Remembered
 
 __all__ = ["DAY", "GIVE_BACK", "TAKE", "offer_memory", "tell_memory"]
 
@@ -29,9 +29,9 @@ def tell_memory(group: Remembered, as_of: datetime) -> list[Span | str]:
     return line
 
 
-def offer_memory(group: Remembered) -> list[Button]:
+def offer_memory(group: ErrorGroup) -> list[Button]:
     """*I'm on it* where nobody is, *Mute for 24 h* where it is not muted."""
-    if group.name is None:
+    if group.name is None or group.elsewhere:
         return []
     take = Button(TAKE, TakeGroup(group.name).words())
     mute = Button("Mute for 24 h", MuteGroup(group.name, DAY).words())

@@ -202,6 +202,9 @@ class ErrorGroup(Remembered):
     """How many different ones the failures have; `message` is the newest."""
     awaited: bool = False
     """As of a FailedJob, of all the `count` failures."""
+    elsewhere: bool = False
+    """Whether it may occur in queues that the actor's grants do not reach, which whoever takes or
+    mutes it must reach."""
 
     @property
     def lost(self) -> bool:

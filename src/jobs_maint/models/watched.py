@@ -31,6 +31,8 @@ class IncidentsReport(Report):
     limited_to_queues: tuple[str, ...] | None = None
     hidden_incidents: int = 0
     """Left out because they concern queues that the actor's grants do not reach."""
+    narrowed: tuple[int, ...] = ()
+    """The ids of those `open` that concern more than the actor's grants reach."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.models import GroupReport, say_person
 from jobs_maint.operations.failures.memory import collect_groups
-from jobs_maint.operations.failures.placing import MOST_QUEUES
 from jobs_maint.operations.failures.states import Known
 from jobs_maint.operations.jobs.error_groups import refuse_unknown
 from jobs_maint.operations.session import get_time
@@ -194,9 +193,7 @@ async def _lock_group(conn: Conn, call: Call[Any], name: str) -> dict[str, Any]:
         await refuse_unknown(
             conn, name, scope, lambda other: replace(call.action, **{field: other}).words()
         )
-    queues = rows[0]["queues"]
-    known = len(queues) < MOST_QUEUES or scope.globs is None
-    require_every_queue(call, known and all(map(scope.covers, queues)))
+    require_every_queue(call, Known.of(rows[0]).is_within(scope))
     return rows[0]
 
 

@@ -56,11 +56,13 @@ class Window:
             "until": self.until,
             "queues": QueueScope(tuple(self.queues) if self.queues else None).like_patterns,
             "tasks": QueueScope(tuple(self.tasks) if self.tasks else None).like_patterns,
-            "reach": QueueScope(
-                tuple(self.reach) if self.reach is not None else None
-            ).like_patterns,
+            "reach": self.scope.like_patterns,
             "ours": OUR_TASKS,
         }
+
+    @property
+    def scope(self) -> QueueScope:
+        return QueueScope(tuple(self.reach) if self.reach is not None else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,5 +187,6 @@ def _group(row: Mapping[str, Any], window: Window, known: Known | None, slots: i
         slots=tuple(row["slots"][:slots]),
         state=state,
         quiet_seconds=quiet_seconds,
+        elsewhere=known is not None and not known.is_within(window.scope),
         **(known.told(window.until) if known is not None else {}),
     )

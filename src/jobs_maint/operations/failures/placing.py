@@ -12,13 +12,12 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.fingerprint import FINGERPRINT_VERSION, build_fingerprint, is_built
-from jobs_maint.operations.failures.states import MOST_OF_A_KIND, QUIET
+from jobs_maint.operations.failures.states import MOST_OF_A_KIND, MOST_QUEUES, QUIET
 from jobs_maint.redaction import measure, run_apart
 from jobs_maint.sql import load_queries
 
 __all__ = ["Group", "count_stretches", "name_kind"]
 
-MOST_QUEUES = 50
 MOST_KEPT = 2_000
 """Characters of a message: what a fingerprint looks at."""
 NAME = range(4, 17)

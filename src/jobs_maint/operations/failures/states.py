@@ -15,6 +15,7 @@ from jobs_maint.upstream import OUR_TASKS
 
 __all__ = [
     "MOST_OF_A_KIND",
+    "MOST_QUEUES",
     "QUIET",
     "Known",
     "KnownGroups",
@@ -32,6 +33,9 @@ QUIET = timedelta(hours=26)
 of clocks: a nightly task that fails each night does not come back each night."""
 MOST_OF_A_KIND = 50
 """Groups of one task and exception type; beyond that their texts say nothing and are folded."""
+MOST_QUEUES = 50
+"""Of those in which a group occurs, so many are kept."""
+_LISTS = ("fingerprints", "queues")
 _MARKS = ("taken_by", "taken_at", "muted_until", "muted_above")
 
 
@@ -52,12 +56,15 @@ class Known:
     taken_at: datetime | None = None
     muted_until: datetime | None = None
     muted_above: int | None = None
+    queues: tuple[str, ...] = ()
+    """At most MOST_QUEUES; empty where they are not known."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Known:
         return cls(
-            **{name: row[name] for name in cls.__dataclass_fields__ if name != "fingerprints"},
+            **{name: row[name] for name in cls.__dataclass_fields__ if name not in _LISTS},
             fingerprints=tuple(row["fingerprints"]),
+            queues=tuple(row["queues"]),
         )
 
     def told(self, as_of: datetime) -> dict[str, Any]:
@@ -72,6 +79,12 @@ class Known:
             "muted_until": self.muted_until if muted and not forever else None,
             "muted_above": self.muted_above if muted else None,
         }
+
+    def is_within(self, scope: QueueScope) -> bool:
+        """Whether all queues in which it occurs are in reach."""
+        if scope.globs is None:
+            return True
+        return 0 < len(self.queues) < MOST_QUEUES and all(map(scope.covers, self.queues))
 
 
 KnownGroups = Mapping[tuple[str, str], Known]

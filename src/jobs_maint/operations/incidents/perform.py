@@ -70,6 +70,7 @@ async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
             ),
             limited_to_queues=call.scope.globs,
             hidden_incidents=len(all_open) + len(all_past) - len(limited),
+            narrowed=tuple(one.id for one in all_open if not reaches_all(call.scope, one)),
         )
 
     return await read(call, look)
