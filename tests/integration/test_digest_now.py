@@ -214,9 +214,9 @@ async def test_a_deleted_jobs_record_that_a_dead_worker_left_is_not_told_as_its_
     report = await ask(pool)
     assert (report.failed, sum(report.slots), report.put_back) == (2, 2, 2)
     assert [queue.failed_last_hour for queue in report.queues] == [2]
-    assert "2 jobs put back after their worker died" in render_text(report)
+    assert "2 jobs put back after their worker was lost" in render_text(report)
     await conn.execute("DELETE FROM jobs_maint_failures WHERE job_id = 1")
-    assert "1 job put back after its worker died" in render_text(await ask(pool))
+    assert "1 job put back after its worker was lost" in render_text(await ask(pool))
 
 
 async def test_jobs_that_were_put_back_again_and_again_are_counted_as_jobs(pool, conn, make_job):
@@ -230,7 +230,7 @@ async def test_jobs_that_were_put_back_again_and_again_are_counted_as_jobs(pool,
         )
     report = await ask(pool)
     assert (report.put_back_jobs, report.put_back) == (2, 4)
-    assert "2 jobs put back 4 times after their worker died" in render_text(report, width=200)
+    assert "2 jobs put back 4 times after their worker was lost" in render_text(report, width=200)
     assert "2 jobs rescued from dead workers, 4 times" in say_maintenance(report)
     (email,) = (await ask(pool, ShowStats())).queues
     assert (email.lost_jobs_last_day, email.lost_last_day) == (2, 4)

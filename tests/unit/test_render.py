@@ -417,7 +417,7 @@ def test_of_our_own_tasks_it_is_said_that_they_are_not_counted_and_where_to_look
 def test_a_worker_that_died_is_that_of_one_job_or_of_several(jobs, times, said, whose):
     queue = replace(EMAIL, lost_last_day=times, lost_jobs_last_day=jobs)
     text = render_text(stats(queue), width=200)
-    assert f"Rescued: {said} in the last 24 hours after {whose} worker died." in text
+    assert f"Rescued: {said} in the last 24 hours after {whose} worker was lost." in text
 
 
 @pytest.mark.parametrize(
@@ -666,7 +666,7 @@ def test_status_starts_with_the_last_error_and_ends_with_its_traceback():
     assert lines[-1].strip() == "httpx.ConnectTimeout: last"
     text = "\n".join(lines)
     assert "03:05:22  started   after 60 s" in text
-    assert "Attempt 2, 9 min ago, 03:05:22; a retry followed" in text
+    assert "Attempt 2, 9 min ago, 03:05:22; a retry was due" in text
     assert "No traceback was kept" in text
     assert "Queueing lock  hook:12" in text
     assert "(secrets hidden; --reveal shows all)" in text

@@ -39,6 +39,12 @@ _IMAP = re.compile(
         ("[^"\n]{1,200}"|[^\s"]+)""",
     re.VERBOSE,
 )
+_IMAP_SAID = re.compile(
+    r"""(\bIMAP4?[ ]LOGIN[ ](?:"[^"\n]{1,100}"|[^\s"]{1,100})[ ])
+        (?P<value>"[^"\n]{1,200}"|[^\s"]+)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Without the tag of a command."""
 _PASS = re.compile(
     rf"((?:\bUSER[ ]{_LINE}(?:{_LINE}){{0,2}}|(?:^|(?<=\n))(?=[^\n]{{1,200}}\n(?:230|\+OK)))"
     rf"(?:\*cmd\*[ ])?{_SAYS}PASS[ ])([^\s'\"\\]+)"
@@ -89,6 +95,8 @@ def hide_logins(text: str) -> str:
         text = _CHALLENGE.sub(rf"\1{HIDDEN}", text)
     if "LOGIN " in text:
         text = _IMAP.sub(rf"\1{HIDDEN}", text)
+    if "IMAP" in text or "imap" in text:
+        text = _IMAP_SAID.sub(_hide_said, text)
     if "PASS " in text:
         text = _PASS_SENT.sub(rf"\1{HIDDEN}", _PASS.sub(rf"\1{HIDDEN}", text))
         text = _PASS_SAID.sub(_hide_pass, text)
@@ -97,6 +105,13 @@ def hide_logins(text: str) -> str:
     if any(word in text for word in ("code", "Code", "PIN", "Pin", "pin")):
         text = _CODE.sub(rf"\1{HIDDEN}", text)
     return text
+
+
+def _hide_said(found: re.Match[str]) -> str:
+    """What is quoted, or no word that a sentence would have there: `IMAP login failed for bo`."""
+    value = found["value"]
+    hides = value.startswith('"') or _MIXED.fullmatch(value.rstrip(",;.:)"))
+    return f"{found[1]}{HIDDEN}" if hides else found[0]
 
 
 def _hide_pass(found: re.Match[str]) -> str:

@@ -138,7 +138,7 @@ def _error(run: FailedRun) -> str:
 
 
 def _render_run(run: FailedRun, job: JobDetails, page: Page) -> None:
-    follows = "; a retry followed" if run.will_retry else ""
+    follows = "; a retry was due" if run.will_retry else ""
     page.line(f"Attempt {run.attempt}, {when(run.failed_at, job.as_of)}{follows}", indent=2)
     page.line(_error(run), "bold", indent=4)
     if run.traceback is not None:

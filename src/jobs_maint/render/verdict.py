@@ -71,10 +71,10 @@ def count_noun(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def say_rescued(jobs: int, times: int, when: str = "") -> str:
-    """`9 jobs put back after their worker died`, `9 jobs put back 22 times after …`."""
+    """`9 jobs put back after their worker was lost`, `9 jobs put back 22 times after …`."""
     often = f" {times:,} times" if times > jobs else ""
     whose = "its" if jobs == 1 else "their"
-    return f"{count_noun(jobs, 'job')} put back{often}{when} after {whose} worker died"
+    return f"{count_noun(jobs, 'job')} put back{often}{when} after {whose} worker was lost"
 
 
 def format_rate(per_second: float) -> str:
