@@ -1067,6 +1067,7 @@ async def test_workers_that_search_for_their_next_job_for_long_are_found_and_the
         assert finding.level == "error"
         assert "1 worker has been searching" in finding.sentence
         assert "old statistics of the jobs table" in finding.sentence
+        assert f"end these searches as {conn.info.user}, or as a superuser" in finding.fix
         for statement in re.findall("`(.+?)`", finding.fix):
             await conn.execute(statement)
         with pytest.raises(psycopg.OperationalError, match="terminating connection"):

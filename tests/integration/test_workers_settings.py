@@ -492,4 +492,15 @@ async def test_the_doctor_names_workers_that_differ(fleet, pool, conn):
         ),
     )
     both = (await find(pool, "settings", max_rescues=2)).sentence
-    assert both.endswith(" And JOBS_MAINT_MAX_RESCUES is 2 for this shell and 3 for the workers.")
+    said = f" And JOBS_MAINT_MAX_RESCUES is 2 for this shell and 3 for worker {new}."
+    assert both.endswith(said)
+
+
+async def test_the_doctor_says_that_each_policy_of_the_workers_counts(fleet, pool, conn):
+    old, new = [await fleet.start_worker() for _ in range(2)]
+    await told_by(conn, old, rescue_policy={"billing.*": "fail"})
+    await told_by(conn, new)
+    found = await find(pool, "settings")
+    assert found.sentence.endswith(
+        f"goes by those of worker {new}, but a task fails if any of the policies says so."
+    )

@@ -310,7 +310,7 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
         ),
         (
             "busy",
-            "The workers that listen to the queue of the rescue seem busy and have not taken ",
+            "The workers that listen to the queue of the rescue have not taken its job for over ",
         ),
         ("overdue", "The rescue is overdue; doctor (for admins) says what keeps it: "),
     ],

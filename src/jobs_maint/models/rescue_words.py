@@ -104,7 +104,7 @@ def why_idle(idle: RescueIdle) -> str:
         "no_worker": "no worker listens to the queue of the rescue",
         "late": "the workers that listen to the queue of the rescue missed a beat and may be dead",
         "no_run": "no live worker is known to run the rescue (is jobs_maint.register(app) called?)",
-        "busy": "the workers that listen to the queue of the rescue seem busy and have not taken "
-        "its job for over 30 s",
+        "busy": "the workers that listen to the queue of the rescue have not taken its job for "
+        "over 30 s (they are busy, or their search for jobs hangs: doctor, for admins, says which)",
         "overdue": "the rescue is overdue; doctor (for admins) says what keeps it",
     }[idle]

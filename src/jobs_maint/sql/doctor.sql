@@ -208,7 +208,7 @@ WHERE w.live AND w.delete_jobs <> 'never' ORDER BY 1 LIMIT 100;
 -- Searches of workers for their next job that go on, the longest first, and who blocks it. Of other
 -- roles' sessions a role without pg_read_all_stats sees no text.
 SELECT pid, extract(epoch FROM clock_timestamp() - query_start)::float8 AS seconds,
-       pg_blocking_pids(pid) AS blockers
+       pg_blocking_pids(pid) AS blockers, usename::text AS role
 FROM pg_stat_activity
 WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()
   AND query LIKE '%%procrastinate_fetch_job%%'

@@ -26,9 +26,10 @@ async def check_settings(conn: Conn, situation: Situation) -> Finding:  # noqa: 
         )
     first, others = situation.told[0], situation.told[1:]
     asker, mine = f"this {situation.asker}", set_here(situation.settings, first.settings)
+    workers = _who(first) if others else "the workers"
     here = [
         f"{_name(field)} is {spell_value(mine, field)} for {asker} and "
-        f"{spell_value(first.settings, field)} for the workers"
+        f"{spell_value(first.settings, field)} for {workers}"
         for field in list_differing(mine, first.settings)
     ]
     among = [
@@ -38,10 +39,14 @@ async def check_settings(conn: Conn, situation: Situation) -> Finding:  # noqa: 
         for field in list_differing(first.settings, other.settings)
     ]
     if among:
+        policies = any(
+            "rescue_policy" in list_differing(first.settings, other.settings) for other in others
+        )
         return warning(
             "settings",
             f"The workers rescue and purge by different settings: {few(among, 3)}. What is "
-            f"foretold goes by those of worker {first.sample[0]}."
+            f"foretold goes by those of worker {first.sample[0]}"
+            + (", but a task fails if any of the policies says so." if policies else ".")
             + (f" And {few(here, 3)}." if here else ""),
             "Give all of them the same environment, and restart those with the old one.",
         )

@@ -38,12 +38,13 @@ async def check_fetching(conn: Conn, situation: Situation) -> Finding:  # noqa: 
             f"See what it does in pg_stat_activity; `SELECT pg_terminate_backend({pid});` ends it.",
         )
     pids = ", ".join(str(row["pid"]) for row in rows)
+    roles = " and ".join(dict.fromkeys(str(row["role"]) for row in rows))
     return error(
         "fetching",
         f"{told}. Nothing blocks it, so the server probably plans it with old statistics of the "
         "jobs table, as after many jobs were deferred at once.",
-        "Run `ANALYZE procrastinate_jobs;` as the owner of that table, then end these searches "
-        "with `SELECT "
+        "Run `ANALYZE procrastinate_jobs;` as the owner of that table. After that end these "
+        f"searches as {roles}, or as a superuser, with `SELECT "
         f"pg_terminate_backend(pid) FROM unnest(ARRAY[{pids}]) AS pid;`, and restart the workers "
         "that end with them.",
     )
