@@ -408,35 +408,56 @@ async def test_a_new_group_of_errors_and_one_that_is_back(pool, conn, fleet, mak
     assert await opened(pool) == {}
 
 
+async def rates(conn, here):
+    """By how many quarters of an hour ago."""
+    found = await conn.execute("SELECT quarter, failed FROM jobs_maint_rates ORDER BY 1 DESC")
+    return [(round((here - quarter) / minutes(15)), failed) for quarter, failed in
+            await found.fetchall()]  # fmt: skip
+
+
 async def test_each_quarter_of_an_hour_is_counted_once_it_is_over(pool, conn, make_job):
     """First from now on, then back, a few each pass; what no bot counted is made up for."""
     now = datetime.now(UTC)
     here = find_last_tick("*/15 * * * *", "UTC", now - minutes(2))
+    await make_job(deferred_ago=days(20))
     for ago in (minutes(1), minutes(14), minutes(16), minutes(70)):
         await make_job(status="failed", queue="web", finished_ago=now - here + ago)
     await make_job(status="failed", queue="web", task="chatbot:send_digest",
                    finished_ago=now - here + minutes(3))  # fmt: skip
 
-    async def rates():
-        found = await conn.execute("SELECT quarter, failed FROM jobs_maint_rates ORDER BY 1 DESC")
-        return [(round((here - quarter) / minutes(15)), failed) for quarter, failed in
-                await found.fetchall()]  # fmt: skip
-
     await see(pool)
-    assert await rates() == [(1, {"web": 2}), (2, {"web": 1})]
+    assert await rates(conn, here) == [(1, {"web": 2}), (2, {"web": 1})]
     await see(pool)
     await see(pool)
-    assert (await rates())[2:] == [(3, {}), (4, {}), (5, {"web": 1}), (6, {})]
+    assert (await rates(conn, here))[2:] == [(3, {}), (4, {}), (5, {"web": 1}), (6, {})]
     memory = {"noted": [(here - hours(2)).isoformat(), (here - hours(1)).isoformat()]}
     await conn.execute("UPDATE jobs_maint_watch SET memory = %s", (Jsonb(memory),))
     await conn.execute("DELETE FROM jobs_maint_rates")
     await see(pool)
     await see(pool)
-    assert [number for number, _ in await rates()] == [1, 2, 3, 4]
+    assert [number for number, _ in await rates(conn, here)] == [1, 2, 3, 4]
     await conn.execute("INSERT INTO jobs_maint_rates VALUES (now() - interval '16 days', '{}')")
     await conn.execute("UPDATE jobs_maint_watch SET memory = '{}'")
     await see(pool)
-    assert (await rates())[-1][0] < 100
+    assert (await rates(conn, here))[-1][0] < 100
+
+
+async def test_of_the_time_before_the_first_event_no_quarter_is_known(pool, conn, make_job):
+    """Nor is it where an older version counted it; what was purged since was known."""
+    now = datetime.now(UTC)
+    here = find_last_tick("*/15 * * * *", "UTC", now - minutes(2))
+    await make_job(deferred_ago=now - here + minutes(40))
+    for _ in range(3):
+        await see(pool)
+    assert await rates(conn, here) == [(1, {}), (2, {})]
+    await remember(conn, dict.fromkeys(range(1, 8), 0))
+    memory = {"noted": [(here - days(8)).isoformat(), here.isoformat()]}
+    await conn.execute("UPDATE jobs_maint_watch SET memory = %s", (Jsonb(memory),))
+    await see(pool)
+    assert await rates(conn, here) == [(1, {}), (2, {})]
+    await conn.execute("DELETE FROM procrastinate_jobs")
+    await see(pool)
+    assert await rates(conn, here) == [(1, {}), (2, {})]
 
 
 async def test_jobs_stuck_for_long_are_one_and_part_of_a_rescue_that_is_overdue(

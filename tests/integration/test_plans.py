@@ -562,6 +562,7 @@ def test_a_pass_of_the_watch_reads_little_and_no_table_whole(steady):
             "since": now - timedelta(hours=6), "until": now, "ours": OUR_TASKS, "most": 1_000,
         },
         "find_uncollected": {},
+        "find_first_event": {},
         "list_stuck": {"seconds": 600.0},
         "list_ticks": {"ours": OUR_TASKS},
         "list_last_runs": {"queue": "maintenance"},

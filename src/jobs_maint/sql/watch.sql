@@ -116,6 +116,11 @@ SELECT count(*) AS jobs FROM (
     LIMIT %(most)s
 ) AS first;
 
+-- name: find_first_event
+-- When the first thing happened that the database tells of, by the primary key; now, if nothing has.
+SELECT coalesce((SELECT at FROM procrastinate_events WHERE type <> 'scheduled' ORDER BY id LIMIT 1),
+                now()) AS at;
+
 -- name: list_rates (quarters)
 SELECT quarter, failed FROM jobs_maint_rates WHERE quarter = ANY (%(quarters)s::timestamptz[]);
 

@@ -197,7 +197,8 @@ class Memory:
     """What a pass must know of those before. `digests`: since when the watch has known each.
 
     `resumed_at`: when the watch went on after the bot or the database had been away.
-    `noted`: the span whose quarters of an hour are counted. `paused`: a planned pause is on.
+    `noted`: the span whose quarters of an hour are counted; `known_from`: none before is, as there
+    was no job when they were first counted. `paused`: a planned pause is on.
     `kinds`: what is watched; None: an older version has not said. `worker_at`: when a
     worker was last heard; `heard`: one that listens to this queue; `heard_all`: one that listens
     to all.
@@ -207,6 +208,7 @@ class Memory:
     resumed_at: datetime | None = None
     digests: Mapping[str, datetime] = field(default_factory=dict)
     noted: tuple[datetime, datetime] | None = None
+    known_from: datetime | None = None
     paused: bool = False
     kinds: frozenset[IncidentKind] | None = None
     heard: Mapping[str, datetime] = field(default_factory=dict)

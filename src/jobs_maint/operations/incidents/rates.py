@@ -1,7 +1,7 @@
 """How many jobs fail now, and how many usually do at this time of the day and of the week.
 
 Each quarter of an hour is counted once, when it is over, and kept; what was before the first pass
-is counted little by little.
+is counted little by little, back to the first event: of the time before nothing is known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from jobs_maint.actions import Limits
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.operations.incidents.judging import LEAST_SHARE, find_failure_limit
-from jobs_maint.operations.incidents.measured import Failures
+from jobs_maint.operations.incidents.measured import Failures, Memory
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -88,26 +88,30 @@ async def _list_usual(conn: Conn, now: datetime) -> dict[int, dict[str, int]]:
     return found
 
 
-async def note_rates(
-    conn: Conn, now: datetime, noted: tuple[datetime, datetime] | None
-) -> tuple[datetime, datetime]:
+async def note_rates(conn: Conn, now: datetime, memory: Memory) -> Memory:
     """Count a few quarters that are over: first those after the noted span, then those before it.
 
-    Returns the span that is noted now.
+    Returns the memory with the span that is noted now.
     """
+    noted, first = memory.noted, memory.known_from
+    if first is None:
+        # What is purged later was counted before.
+        first = (await fetch_one(conn, load_queries("watch")["find_first_event"]))["at"]
+        if noted:  # by an older version, also before that
+            await fetch_all(conn, load_queries("watch")["drop_rates"], {"until": first})
     last = _start(now - SETTLED)
     begin, end = noted if noted and noted[1] > now - KEPT else (last, last)
     for _ in range(EACH_PASS):
         if end < last:
             await _note(conn, end)
             end += QUARTER
-        elif begin > now - KEPT + QUARTER:
+        elif begin - QUARTER >= max(first, now - KEPT):
             begin -= QUARTER
             await _note(conn, begin)
     begin = max(begin, _start(now - KEPT))
     if noted is None or end != noted[1]:
         await fetch_all(conn, load_queries("watch")["drop_rates"], {"until": now - KEPT})
-    return begin, end
+    return replace(memory, noted=(begin, end), known_from=first)
 
 
 async def _note(conn: Conn, quarter: datetime) -> None:

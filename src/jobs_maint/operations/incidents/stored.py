@@ -113,6 +113,7 @@ def read_memory(stored: Mapping[str, Any]) -> tuple[Memory, frozenset[Key]]:
             name: datetime.fromisoformat(text) for name, text in stored.get("digests", {}).items()
         },
         noted=(begin, end) if begin and end else None,
+        known_from=at(stored.get("known_from")),
         paused=stored.get("paused", False),
         heard={
             name: datetime.fromisoformat(text) for name, text in stored.get("heard", {}).items()
@@ -130,6 +131,7 @@ def write_memory(memory: Memory, pending: Iterable[Key]) -> dict[str, Any]:
         "resumed_at": memory.resumed_at.isoformat() if memory.resumed_at else None,
         "digests": {name: at.isoformat() for name, at in memory.digests.items()},
         "noted": [at.isoformat() for at in memory.noted or ()] or [None, None],
+        "known_from": memory.known_from.isoformat() if memory.known_from else None,
         "paused": memory.paused,
         "heard_all": memory.heard_all.isoformat() if memory.heard_all else None,
         "heard": {name: at.isoformat() for name, at in memory.heard.items()},

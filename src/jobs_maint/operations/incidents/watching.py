@@ -98,8 +98,7 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
                     memory = await look_for_work(conn, measured, memory)
             try:
                 async with conn.transaction():
-                    noted = await note_rates(conn, measured.now, memory.noted)
-                memory = replace(memory, noted=noted)
+                    memory = await note_rates(conn, measured.now, memory)
             except psycopg.Error as exc:
                 blind[IncidentKind.FAILURES_HIGH] = describe_error(exc)[1]
             if blind and kept[0]["complete"]:
