@@ -338,7 +338,8 @@ async def test_failures_are_high_by_what_is_usual_at_this_time(pool, conn, fleet
     await remember(conn, {14: 0})
     assert await opened(pool) == {("failures_high", "web"): set()}
     [one] = (await perform(pool, ANA, ListIncidents())).open
-    assert (one.value, one.limit, one.facts) == (25.0, 20.0, {"usual": 1.0, "ended": 25})
+    assert (one.value, one.limit) == (25.0, 20.0)
+    assert (one.facts["usual"], one.facts["ended"]) == (1.0, 25)
     for _ in range(3):
         await make_job(status="succeeded", queue="other")
     await conn.execute("UPDATE procrastinate_events SET at = at - interval '20 minutes'")

@@ -131,7 +131,7 @@ async def test_an_error_whose_jobs_have_succeeded_is_green_beside_a_storm(pool, 
         assert "jobs have succeeded since" in _one_line(render_text(report, width=200))
     details = render_result(await perform(pool, ADA, GetIncident(one.id)), "/jobs", by=ADA.id)
     assert details.text.startswith("🟢")
-    assert "retry" not in str(details.blocks)
+    assert "Preview retry" not in str(details.blocks)
 
 
 async def test_an_error_that_goes_on_beside_a_storm_is_counted_and_ends_when_it_stops(

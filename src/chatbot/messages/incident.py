@@ -203,8 +203,11 @@ def tell_folded(incident: Incident, as_of: datetime) -> list[Line]:
         if not incident.is_one_error:
             lines.append(_tell_part("One of them", incident.lead, incident, as_of))
     if follow:
-        told = "; ".join(_say_within(one, 80) for one in follow)
-        lines.append([f"With the same cause: {told}."])
+        line: list[Span | str] = []
+        for one in follow:
+            line += ["; " if line else "With the same cause: "]
+            line += _tell_within(one, 80, incident, as_of)
+        lines.append([*line, "."])
     lines += [_tell_part("Also", one, incident, as_of) for one in shown if one not in follow]
     if more := count_more(incident, MOST_PARTS):
         lines.append([f"And {more:,} more."])
@@ -212,12 +215,12 @@ def tell_folded(incident: Incident, as_of: datetime) -> list[Line]:
 
 
 def _tell_part(also: str, one: Condition, incident: Incident, as_of: datetime) -> Line:
-    marks = tell_marks(one, incident, as_of)
-    return [f"{also}: {_say_within(one, 160)}", *tell_name(one), *marks, "."]
+    return [f"{also}: ", *_tell_within(one, 160, incident, as_of), "."]
 
 
-def _say_within(part: Condition, most: int) -> str:
-    return cut(defuse(say_within(part)), most)
+def _tell_within(one: Condition, most: int, incident: Incident, as_of: datetime) -> Line:
+    said = cut(defuse(say_within(one)), most)
+    return [said, *tell_name(one), *tell_marks(one, incident, as_of)]
 
 
 def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Button]:

@@ -128,9 +128,14 @@ def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
 
 
 def say_advice(incident: Incident) -> str:
-    """What to do about it; empty where no job is failed now, so that none is retried too early."""
+    """What to do about it; where no job is failed now, what it waits for."""
     what = find_red(incident) or incident
-    return "" if what.standing.none_failed else say_kind(what).advice
+    if not what.standing.none_failed:
+        return say_kind(what).advice
+    few = f"fewer than {count(round(what.limit), 'job')} of {_name(what)} failed in 15 min"
+    if what.kind is IncidentKind.GROUP:
+        few = f"no error has {count(round(what.limit), 'failure')} in an hour"
+    return f"Nothing is left to retry. It ends by itself once {few}."
 
 
 def _say_lock(facts: Mapping[str, Any]) -> str:

@@ -93,13 +93,13 @@ class Condition:
 
     @property
     def standing(self) -> Standing:
-        """Of an error, what became of the jobs that failed with it, as far as that is known."""
+        """Of failures, what became of the jobs, as far as that is known."""
         return Standing(**self.facts.get("standing", {}))
 
     @property
     def is_live(self) -> bool:
-        """Anything but an error whose jobs were all dealt with."""
-        return self.kind is not IncidentKind.GROUP or not self.standing.is_dealt_with
+        """Anything but failures whose jobs were all dealt with."""
+        return not self.standing.is_dealt_with
 
     @property
     def is_muted(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from jobs_maint.models import Condition, ErrorGroup, Incident, IncidentKind, Standing
+from jobs_maint.models import Condition, ErrorGroup, Incident, Standing
 
 __all__ = [
     "Level",
@@ -40,7 +40,7 @@ def judge_failures(failed: int, succeeded: int, standing: Standing, *, news: boo
 
 
 def judge_incident(one: Incident) -> Level:
-    """Of an open one: an error is judged as failures are, by what became of its jobs."""
+    """Of an open one: what became of jobs that failed is judged as anywhere else."""
     if one.calm_since is not None:
         return "yellow"
     levels = {_judge_part(part) for part in (one.lead, *one.folded)}
@@ -77,8 +77,7 @@ def _judge_past(one: Incident) -> Level:
 
 
 def _judge_part(part: Condition) -> Level:
-    is_error = part.kind is IncidentKind.GROUP
-    return judge_failures(1, 0, part.standing, news=True) if is_error else "red"
+    return judge_failures(1, 0, part.standing, news=True)
 
 
 def _find_worst(levels: Collection[Level]) -> Level:

@@ -93,18 +93,23 @@ WHERE id = ANY (%(ids)s::bigint[]);
 
 -- name: count_failed (since, until, ours, most)
 -- Jobs that failed, by queue, from the newest `most` failures after `since` and up to `until`, by
--- jobs_maint_failed_events_idx. `from_at`: up to where these reach back, where there were more.
+-- jobs_maint_failed_events_idx, and {{standing}} of these jobs. `from_at`: up to where these reach back,
+-- where there were more.
 WITH failed AS MATERIALIZED (
     SELECT at, job_id FROM procrastinate_events
     WHERE type = 'failed' AND at > %(since)s AND at <= %(until)s
     ORDER BY at DESC LIMIT %(most)s
 )
-SELECT j.queue_name AS queue, count(*) AS failed,
-       (SELECT CASE WHEN count(*) = %(most)s THEN min(at) END FROM failed) AS from_at
-FROM failed CROSS JOIN LATERAL (
-    SELECT queue_name FROM procrastinate_jobs
-    WHERE id = failed.job_id AND task_name <> ALL (%(ours)s) OFFSET 0
-) AS j
+SELECT queue_name AS queue, sum(times)::bigint AS failed,
+       (SELECT CASE WHEN count(*) = %(most)s THEN min(at) END FROM failed) AS from_at,
+       {{standing}}
+FROM (
+    SELECT j.queue_name, j.status, count(*) AS times FROM failed CROSS JOIN LATERAL (
+        SELECT queue_name, status FROM procrastinate_jobs
+        WHERE id = failed.job_id AND task_name <> ALL (%(ours)s) OFFSET 0
+    ) AS j
+    GROUP BY failed.job_id, j.queue_name, j.status
+) AS job
 GROUP BY 1;
 
 -- name: count_succeeded (since, queue, most)

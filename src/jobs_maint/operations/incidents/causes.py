@@ -9,9 +9,9 @@ __all__ = ["ORDER", "absorbs", "is_aside", "rank"]
 ORDER = (
     IncidentKind.NO_WORKER,
     IncidentKind.MAINTENANCE_OVERDUE,
-    IncidentKind.FAILURES_HIGH,
     IncidentKind.QUEUE_BEHIND,
     IncidentKind.GROUP,
+    IncidentKind.FAILURES_HIGH,
     IncidentKind.JOBS_STUCK,
     IncidentKind.TICK_MISSED,
     IncidentKind.DIGEST_OVERDUE,
@@ -27,12 +27,13 @@ _NEED_A_WORKER = {
 }
 
 
-def is_aside(condition: Condition) -> tuple[bool, bool]:
-    """Whether its jobs are dealt with, and whether it is muted: such an error leads no other."""
-    return not condition.is_live, condition.is_muted
+def is_aside(condition: Condition) -> tuple[bool, bool, bool]:
+    """Whether its jobs are dealt with, it is muted, or it is a sum: such a part leads no error."""
+    is_sum = condition.kind is IncidentKind.FAILURES_HIGH
+    return not condition.is_live, condition.is_muted, is_sum
 
 
-def rank(condition: Condition) -> tuple[bool, bool, int, bool, float, str]:
+def rank(condition: Condition) -> tuple[bool, bool, bool, int, bool, float, str]:
     """To sort by: what is live and heard, the cause, the whole before its parts, the worst."""
     return (
         *is_aside(condition),
@@ -52,7 +53,7 @@ def absorbs(cause: Condition, other: Condition) -> bool:
     No worker lives: queues fall behind, jobs stay stuck, nothing periodic runs. Of one queue: it
     falls behind. Where that is the queue of our own tasks, or they wait there behind others: those
     that were not tried are overdue; without a rescue jobs stay stuck. A stuck job that holds a
-    lock: the queue waits. Many failures of a queue: the errors in it.
+    lock: the queue waits. Many failures of a queue go with the errors in it, which lead them.
     """
     if other.kind is IncidentKind.DIGEST_OVERDUE and other.facts.get("error"):
         return False  # a worker tried, and Slack did not take it

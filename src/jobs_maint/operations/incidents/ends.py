@@ -39,8 +39,10 @@ class Ends:
         """As it is at its end: of an error, how often it fails still and when it did last."""
         left: dict[str, Any] = {}
         if one.kind is IncidentKind.FAILURES_HIGH:
-            there = [some.failed for some in self.measured.failures if some.queue in one.queues]
-            left = {"left": sum(there)}
+            there = [some for some in self.measured.failures if some.queue in one.queues]
+            left = {"left": sum(some.failed for some in there)}
+            if there and there[0].standing:
+                left["standing"] = there[0].standing
         for group in self.measured.groups:
             if one.kind is IncidentKind.GROUP and one.subject == group.name:
                 left = {"left": group.failures}

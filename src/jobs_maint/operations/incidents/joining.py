@@ -70,7 +70,7 @@ def promote(
 
     Where only a part of it follows from that, what leads it may be no less a cause.
     """
-    if rank(case.incident.lead)[:4] <= rank(cause)[:4]:
+    if rank(case.incident.lead)[:5] <= rank(cause)[:5]:
         with_it = lead_by(case.incident, case.incident.lead, [*case.incident.folded, *also])
         return fold(replace(case, incident=with_it), cause, now, update)
     cause, incident = take_back(case.incident, cause)

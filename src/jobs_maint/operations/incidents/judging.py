@@ -133,6 +133,7 @@ def _judge_failures(measured: Measured, limits: Limits) -> Iterator[Condition]:
         yield Condition(
             IncidentKind.FAILURES_HIGH, _name(one.queue), one.failed, limit, None, (one.queue,),
             {"usual": usual, "ended": max(one.ended, one.failed),
+             **({"standing": one.standing} if one.standing else {}),
              **({"at_least": True} if one.projected is not None else {})},
         )  # fmt: skip
 

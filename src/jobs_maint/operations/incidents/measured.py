@@ -86,6 +86,7 @@ class Failures:
 
     `usual`: at the same time of other days, by how many days ago; empty if not looked up.
     `projected`: where no more were counted, how many that makes of the whole span; it is judged by.
+    `standing`: what became of these jobs; of more than were counted, only where none is failed now.
     """
 
     queue: str
@@ -93,6 +94,7 @@ class Failures:
     usual: Mapping[int, int] = field(default_factory=dict)
     ended: int = 0
     projected: int | None = None
+    standing: Mapping[str, int] | None = None
 
     @property
     def expected(self) -> int:

@@ -61,11 +61,13 @@ async def _count(conn: Conn, since: datetime, until: datetime) -> list[Failures]
     params = {"since": since, "until": until, "ours": OUR_TASKS, "most": MOST}
     rows = await fetch_all(conn, load_queries("watch")["count_failed"], params)
     found = []
-    for row in rows:
-        one = Failures(row["queue"], row["failed"])
-        if row["from_at"]:
-            part = max((until - row["from_at"]) / (until - since), 0.001)
-            one = replace(one, projected=round(row["failed"] / part))
+    for standing in map(dict, rows):
+        queue, failed, from_at = (standing.pop(name) for name in ("queue", "failed", "from_at"))
+        one = Failures(queue, failed, standing=standing)
+        if from_at:
+            part = max((until - from_at) / (until - since), 0.001)
+            known = None if standing["failed_now"] else standing
+            one = replace(one, projected=round(failed / part), standing=known)
         found.append(one)
     return found
 
