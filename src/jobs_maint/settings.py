@@ -45,7 +45,7 @@ __all__ = [
     "MaintSettings",
     "OurSettings",
     "Retention",
-    "refuse_blank",
+    "check_names",
 ]
 
 Names = TypeVar("Names", bound=Collection[str])
@@ -120,10 +120,19 @@ def _json(value: object) -> object:
         raise ValueError(_TOO_DEEP) from None
 
 
-def refuse_blank(names: Names) -> Names:
-    """The names, globs or words; one that is empty, or only spaces, would silently fit nothing."""
+_NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+"""NUL, and what stands for a byte that is not UTF-8."""
+
+
+def check_names(names: Names) -> Names:
+    """The names, globs or words; one that is empty, or only spaces, would silently fit nothing.
+
+    What is no text cannot be stored, so that nobody would be told by what a worker goes.
+    """
     if not all(name.strip() for name in names):
         raise ValueError("one of its names is empty; write a name, or leave it out")
+    if any(_NO_TEXT.search(name) for name in names):
+        raise ValueError("one of its names is not valid UTF-8 text; save it as UTF-8, without NUL")
     return names
 
 
@@ -355,9 +364,9 @@ class MaintSettings(OurSettings):
     stalled_after_unknown: Duration = timedelta(hours=1)
     max_rescues: Annotated[int, BeforeValidator(_is_no_switch), Field(ge=0, le=1000)] = 3
     rescue_policy: Annotated[
-        dict[str, Literal["retry", "fail"]], NoDecode, JsonText, AfterValidator(refuse_blank)
+        dict[str, Literal["retry", "fail"]], NoDecode, JsonText, AfterValidator(check_names)
     ] = {}
-    redact: Annotated[list[str], NoDecode, JsonText, AfterValidator(refuse_blank)] = []
+    redact: Annotated[list[str], NoDecode, JsonText, AfterValidator(check_names)] = []
     redact_pii: bool = False
 
     @model_validator(mode="after")

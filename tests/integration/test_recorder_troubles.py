@@ -229,6 +229,17 @@ def test_a_worker_newer_than_the_tables_tells_its_settings_once_they_are_upgrade
         assert conn.execute(told).fetchall() == [(None,)], "it was told"
 
 
+def test_settings_that_the_database_cannot_hold_are_logged_as_not_told(database_url, caplog):
+    settings = {"rescue_policy": {"b\udcfcro.*": "fail"}}
+    alive = [RunningWorker(1, None, "never", Worker, settings=settings)]
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        send(conn, alive, seconds=10.0)
+        with caplog.at_level(logging.WARNING, "jobs_maint"):
+            Introductions().tell(conn, alive, 0.0)
+    [line] = [one for one in caplog.messages if "settings_untold" in one]
+    assert "unicode" in line.lower()
+
+
 @pytest.mark.parametrize("job", [0, 7], ids=["a search that waits too", "a job that runs"])
 def test_beats_go_on_while_the_table_of_jobs_is_locked(database_url, job):
     with (

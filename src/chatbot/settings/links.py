@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, SecretStr
 from pydantic_settings import NoDecode
 
-from jobs_maint.settings import JsonText, refuse_blank
+from jobs_maint.settings import JsonText, check_names
 
 __all__ = ["HeartbeatUrl", "Runbooks"]
 
@@ -40,6 +40,6 @@ def _are_links(value: dict[str, str]) -> dict[str, str]:
 
 HeartbeatUrl = Annotated[SecretStr | None, AfterValidator(_is_heartbeat)]
 Runbooks = Annotated[
-    dict[str, str], NoDecode, AfterValidator(_are_links), AfterValidator(refuse_blank), JsonText
+    dict[str, str], NoDecode, AfterValidator(_are_links), AfterValidator(check_names), JsonText
 ]
 """Glob of a task or a queue → link."""

@@ -92,7 +92,7 @@ class Introductions:
 
 
 def _introduce(conn: psycopg.Connection[Any], worker: RunningWorker) -> psycopg.Error | None:
-    """As much as there are places for; returns why it was not all, where that may change."""
+    """As much as there are places for; returns why it was not all."""
     queries = load_queries("beat")
     given = {
         "crons": Jsonb(worker.crons),
@@ -107,8 +107,7 @@ def _introduce(conn: psycopg.Connection[Any], worker: RunningWorker) -> psycopg.
                 with short_transaction(conn):
                     conn.execute(queries[name], told)
             except psycopg.DatabaseError as exc:
-                if not isinstance(exc, psycopg.DataError):
-                    trouble = exc
+                trouble = exc
             else:
                 break
     return trouble
