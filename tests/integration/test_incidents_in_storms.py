@@ -132,6 +132,7 @@ async def test_an_error_whose_jobs_have_succeeded_is_green_beside_a_storm(pool, 
     details = render_result(await perform(pool, ADA, GetIncident(one.id)), "/jobs", by=ADA.id)
     assert details.text.startswith("🟢")
     assert "Preview retry" not in str(details.blocks)
+    assert "Retry the jobs" not in str(details.blocks)
 
 
 async def test_an_error_that_goes_on_beside_a_storm_is_counted_and_ends_when_it_stops(

@@ -349,7 +349,7 @@ async def test_the_printed_sql_goes_beside_procrastinates_or_refuses_and_leaves_
                 await by_hand.execute(finding.fix.partition(": ")[2])
             assert (await ask(pool, CheckSchema())).pending == ()
             assert {place for place, _ in await list_tables(url)} == {"o'dd"}
-            await conn.execute("CREATE TABLE team.jobs_maint_audit ()")
+            await conn.execute('CREATE TABLE team.jobs_maint_audit (LIKE "o\'dd".jobs_maint_audit)')
             with pytest.raises(SchemaMismatch, match=r"hidden by those in the schema team"):
                 await ask(pool, ApplySchema())
             await conn.execute("DROP TABLE team.jobs_maint_audit, jobs_maint_selections")

@@ -12,10 +12,12 @@ from tests.support.fleet import Fleet
 from jobs_maint.actions import (
     Actor,
     ApplySchema,
+    CheckSchema,
     ConfirmSelection,
     DropSchema,
     PreviewDropSchema,
     PreviewRescue,
+    RunDoctor,
 )
 from jobs_maint.database import open_pool
 from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
@@ -132,6 +134,33 @@ async def test_a_part_of_our_tables_that_tells_nothing_is_removed_too(pool, conn
 async def test_a_database_that_never_had_it_is_left_alone(bare_database_url):
     async with open_pool(bare_database_url) as pool:
         assert (await ask(pool, DropSchema())).empty
+
+
+@pytest.mark.parametrize("ours_too", [True, False])
+async def test_a_table_of_the_team_with_one_of_our_names_stays_and_stops_what_would_take_it(
+    bare_database_url, ours_too
+):
+    async with open_pool(bare_database_url) as pool:
+        if ours_too:
+            await ask(pool, ApplySchema())
+        async with pool.connection() as conn:
+            await conn.set_autocommit(True)
+            await conn.execute("DROP TABLE IF EXISTS jobs_maint_audit")
+            await conn.execute("CREATE TABLE jobs_maint_audit (id int, note text)")
+            before = await (await conn.execute(CATALOGUE)).fetchall()
+            said = "jobs_maint_audit has the name of a table of procrastinate-ops, but is not one: "
+            for action in (ApplySchema(), CheckSchema(), DropSchema(), PreviewDropSchema()):
+                with pytest.raises(SchemaMismatch, match=said):
+                    await ask(pool, action)
+            assert await (await conn.execute(CATALOGUE)).fetchall() == before
+            findings = (await ask(pool, RunDoctor())).findings
+            schema = next((one for one in findings if one.check == "schema"), None)
+            assert schema is not None
+            assert said in schema.sentence
+            await conn.execute("ALTER TABLE jobs_maint_audit RENAME TO theirs")
+            await ask(pool, ApplySchema())
+            assert (await ask(pool, DropSchema())).dropped
+            await conn.execute("TABLE theirs")
 
 
 async def test_while_a_worker_beats_nothing_is_removed_and_it_is_named(pool, conn, database_url):

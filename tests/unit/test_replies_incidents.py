@@ -231,6 +231,15 @@ def test_details_offer_the_doctor_only_to_whom_it_answers(grant, offered):
     assert ("Run doctor" in labels) is offered
 
 
+@pytest.mark.parametrize("narrowed", [True, False])
+def test_an_error_of_queues_out_of_reach_too_is_offered_to_nobody_who_cannot_take_it(narrowed):
+    part = replace(GROUP, queues=("webhook",), folded=())
+    report = replace(list_incidents(), open=(part,), narrowed=(part.id,) * narrowed)
+    actor = Actor("slack", "U0ANA", grants=(Grant(Role.OPERATOR, queues=("webhook",)),))
+    kept = str(keep_offers(render_incidents(report).blocks, KnownActor(actor), report))
+    assert ("I'm on it" in kept, "Mute for 24 h" in kept) == (not narrowed, not narrowed)
+
+
 def test_what_misses_time_after_time_began_with_the_first():
     tick = next(one for one in KINDS if one.kind is IncidentKind.TICK_MISSED)
     assert "Since 11:30 UTC, for 30 min." in text(replace(tick, value=600.0))

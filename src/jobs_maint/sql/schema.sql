@@ -42,6 +42,20 @@ WHERE n.oid <> home.oid AND NOT EXISTS (
     SELECT 1 FROM pg_class o WHERE o.relnamespace = n.oid AND o.relname = 'procrastinate_jobs')
 GROUP BY n.nspname, home.nspname ORDER BY 1 LIMIT 1;
 
+-- name: find_foreign (tables, columns)
+-- Tables beside the jobs, or on the search path, that have our names and fewer than half of these columns.
+SELECT c.oid::regclass::text AS place,
+       array_agg(want.column_name ORDER BY want.place) FILTER (WHERE a.attnum IS NULL) AS missing
+FROM unnest(%(tables)s::text[], %(columns)s::text[])
+     WITH ORDINALITY AS want (table_name, column_name, place)
+JOIN pg_class c ON c.relname = want.table_name AND c.relkind IN ('r', 'p')
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = want.column_name AND NOT a.attisdropped
+WHERE n.nspname = ANY (current_schemas(false))
+   OR n.oid = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('procrastinate_jobs'))
+GROUP BY c.oid HAVING 2 * count(a.attnum) < count(*)
+ORDER BY 1;
+
 -- name: list_applied
 -- Numbers of the migrations that were applied; below zero stands who builds indexes now.
 SELECT number FROM jobs_maint_migrations WHERE number > 0 ORDER BY number;

@@ -10,7 +10,7 @@ from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, error, few, ok, warning
 from jobs_maint.operations.schema.declared import list_tables
 from jobs_maint.operations.schema.judging import APPLY, judge, judge_indexes
-from jobs_maint.operations.schema.places import find_places, find_strays, judge_theirs
+from jobs_maint.operations.schema.places import find_foreign, find_places, find_strays, judge_theirs
 from jobs_maint.sql import load_queries
 
 __all__: list[str] = []
@@ -71,8 +71,8 @@ def list_procrastinate_objects() -> list[tuple[str, str]]:
 
 async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
     found = await find_places(conn)
-    if strays := await find_strays(conn):
-        return error("schema", strays.found, strays.fix)
+    if trouble := await find_foreign(conn) or await find_strays(conn):
+        return error("schema", trouble.found, trouble.fix)
     if not found["ours"]:
         elsewhere = await find_elsewhere(conn) if found["jobs_schema"] is None else None
         if elsewhere is not None:

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jobs_maint.sql import list_migrations
 
-__all__ = ["Column", "canonical", "list_columns", "list_own_indexes", "list_tables"]
+__all__ = [
+    "Column",
+    "canonical",
+    "list_columns",
+    "list_first_columns",
+    "list_own_indexes",
+    "list_tables",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,7 @@ def list_columns() -> tuple[Column, ...]:
     """The columns of all our tables after the last migration."""
     found: dict[tuple[str, str], Column] = {}
     for text in map(_without_comments, (m.text for m in list_migrations())):
-        for table, body in _TABLE.findall(text):
-            for line in _split(body):
-                if line.split()[0] not in _NO_COLUMN:
-                    column = _read(table, line)
-                    found[table, column.name] = column
+        found.update({(one.table, one.name): one for one in _list_made(text)})
         for table, verb, name, rest in _CHANGE.findall(text):
             if name in _NO_COLUMN:
                 continue
@@ -77,6 +81,20 @@ def list_columns() -> tuple[Column, ...]:
         gone = {name for kind, name in _DROPPED.findall(text) if kind == "TABLE"}
         found = {key: column for key, column in found.items() if key[0] not in gone}
     return tuple(found.values())
+
+
+def list_first_columns() -> list[tuple[str, str]]:
+    """Table and column, as the tables were when they were made: each version of them has most."""
+    texts = [_without_comments(migration.text) for migration in list_migrations()]
+    return [(one.table, one.name) for text in texts for one in _list_made(text)]
+
+
+def _list_made(text: str) -> Iterator[Column]:
+    """The columns of the tables that a migration makes."""
+    for table, body in _TABLE.findall(text):
+        for line in _split(body):
+            if line.split()[0] not in _NO_COLUMN:
+                yield _read(table, line)
 
 
 def list_tables() -> list[str]:

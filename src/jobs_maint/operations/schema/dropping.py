@@ -18,7 +18,7 @@ from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.jobs.lateness import wait_by_hand
 from jobs_maint.operations.refusals import describe_refusal
 from jobs_maint.operations.schema.indexes import list_indexes
-from jobs_maint.operations.schema.places import TABLES, find_places, judge_theirs
+from jobs_maint.operations.schema.places import TABLES, find_foreign, find_places, judge_theirs
 from jobs_maint.operations.schema.rights import require_owner
 from jobs_maint.operations.schema.watching import Watch
 from jobs_maint.quoting import few
@@ -77,10 +77,12 @@ async def drop_schema(
 async def _find_home(conn: Conn) -> str | None:
     """The schema of the jobs, which may not be there any more.
 
-    Raises SchemaMismatch where only a part of Procrastinate's tables stands beside them.
+    Raises SchemaMismatch where only a part of Procrastinate's tables stands beside them, or one of
+    the team has the name of one of ours.
     """
     found = await find_places(conn)
-    if found["jobs_schema"] and (trouble := judge_theirs(found)):
+    trouble = judge_theirs(found) if found["jobs_schema"] else None
+    if trouble := trouble or await find_foreign(conn):
         fix = trouble.fix.replace("schema apply", "schema drop")
         raise SchemaMismatch(f"{trouble.found} Nothing was removed. {fix}")
     return found["jobs_schema"]  # type: ignore[no-any-return]

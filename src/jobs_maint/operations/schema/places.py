@@ -7,11 +7,19 @@ from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one, find_elsewhere, require_usage
 from jobs_maint.errors import SchemaMismatch
-from jobs_maint.operations.schema.declared import list_tables
+from jobs_maint.operations.schema.declared import list_first_columns, list_tables
 from jobs_maint.quoting import few
 from jobs_maint.sql import load_queries
 
-__all__ = ["TABLES", "Trouble", "find_places", "find_strays", "judge_theirs", "require_places"]
+__all__ = [
+    "TABLES",
+    "Trouble",
+    "find_foreign",
+    "find_places",
+    "find_strays",
+    "judge_theirs",
+    "require_places",
+]
 
 TABLES = ["jobs_maint_migrations", *list_tables()]
 
@@ -39,7 +47,8 @@ async def require_places(conn: Conn) -> dict[str, Any]:
         made = found["left_over"] or found["our_schema"]
         if made and (elsewhere := await find_elsewhere(conn)) is not None:
             raise elsewhere.error()
-    if trouble := judge_theirs(found) or await find_strays(conn):
+    trouble = judge_theirs(found) or await find_foreign(conn) or await find_strays(conn)
+    if trouble:
         raise SchemaMismatch(f"{trouble.found} Nothing was changed. {trouble.fix}")
     if found["jobs_schema"] is not None and not found["supported"]:
         raise SchemaMismatch(
@@ -62,6 +71,22 @@ def judge_theirs(found: dict[str, Any]) -> Trouble | None:
         f"Procrastinate's tables in the schema {home} are incomplete: {what}.",
         "Restore them from a backup; or, where none of their jobs is needed any more, drop what is "
         "left of them, then run `jobs-maint schema apply`.",
+    )
+
+
+async def find_foreign(conn: Conn) -> Trouble | None:
+    """Whether a table of the team has the name of one of ours, and few of its columns."""
+    tables, columns = zip(("jobs_maint_migrations", "number"), *list_first_columns(), strict=True)
+    params = {"tables": list(tables), "columns": list(columns)}
+    rows = await fetch_all(conn, load_queries("schema")["find_foreign"], params)
+    if not rows:
+        return None
+    first = rows[0]
+    return Trouble(
+        f"The table {first['place']} has the name of a table of procrastinate-ops, but is not "
+        f"one: it lacks the columns {few(first['missing'], 3)}.",
+        f"Rename it (ALTER TABLE {first['place']} RENAME TO …), then run `jobs-maint schema "
+        "apply`.",
     )
 
 
