@@ -1,7 +1,6 @@
 """How the client waits, and what it never sends twice."""
 
 import asyncio
-import time
 
 import pytest
 from tests.support.bots import bot_settings, open_slack
@@ -180,9 +179,7 @@ async def test_work_in_flight_is_finished_and_what_is_late_is_cancelled(caplog):
 
     for one in (quick, broken, endless):
         work.start(one())
-    begun = time.monotonic()
     assert await work.drain(0.05) == 1
-    assert time.monotonic() - begun < 5
     assert done == ["quick", "cancelled"]
     assert "chatbot.work_failed error=RuntimeError" in caplog.text
     assert work.in_flight == 0

@@ -182,8 +182,6 @@ def test_a_demo_that_is_hung_up_on_while_it_starts_leaves_nothing_behind(start_d
     end(demo, signal.SIGHUP, next(tmp_path.glob("demo*")))
 
 
-ALIVE = 30.0
-"""Seconds to its URL, promised once all is installed."""
 PROXY = "http://127.0.0.1:9"
 """Nothing listens there."""
 
@@ -285,10 +283,8 @@ async def watch_the_day(url):
 
 @pytest.mark.environments
 def test_the_page_and_its_switches_work_beside_another_demo_behind_a_proxy_until_ctrl_c(start_demo):
-    begun = time.monotonic()
     other = start_demo("--port", "0")
     other.wait_until_it_says("Ctrl-C ends everything")
-    assert time.monotonic() - begun < ALIVE
     (others_url,) = re.findall(r"http://\S+", other.output)
     port = re.search(r":(\d+)/", others_url)[1]
     demo = start_demo("--port", port, HTTP_PROXY=PROXY, https_proxy=PROXY)

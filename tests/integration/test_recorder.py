@@ -17,7 +17,7 @@ import pytest
 from procrastinate.worker import Worker
 from tests.support.locks import wait_for_waiting
 from tests.support.server import Server
-from tests.support.waiting import until, wait_for_row, wait_until
+from tests.support.waiting import PATIENCE, until, wait_for_row, wait_until
 
 import jobs_maint
 from jobs_maint import upstream
@@ -306,7 +306,7 @@ async def test_of_a_worker_that_has_ended_nothing_is_left_in_the_database(databa
             async def is_gone() -> bool:  # the server ends a closed session in its own time
                 return await fetch(database_url, RECORDER) == []
 
-            await until(is_gone, "the end of the recorder's session", timeout=5)
+            await until(is_gone, "the end of the recorder's session")
 
 
 async def test_a_worker_that_ends_does_not_wait_for_a_database_that_does_not_answer(
@@ -321,7 +321,7 @@ async def test_a_worker_that_ends_does_not_wait_for_a_database_that_does_not_ans
 
     async with app.open_async():
         await ends.defer_async()
-        await asyncio.wait_for(work(app), 5)
+        await asyncio.wait_for(work(app), PATIENCE)
         await conn.execute("ROLLBACK")
         gone = "SELECT 1 WHERE NOT EXISTS (SELECT FROM jobs_maint_workers)"
         await wait_for(database_url, gone)

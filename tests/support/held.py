@@ -1,4 +1,4 @@
-"""A watchdog over the event loop, and more of everything than any team has."""
+"""Watchdogs over the event loop and the CPU, and more of everything than any team has."""
 
 from __future__ import annotations
 
@@ -17,17 +17,28 @@ _COUNTED = 0.008
 """Seconds of CPU in which a fast machine counts to 300,000; a slower one has more for a step."""
 
 
-def _find_limit() -> float:
+def _find_slowness() -> float:
+    """How many times as long as a fast machine this one takes just now; at least 1."""
     begun, total = time.thread_time(), 0
     for n in range(300_000):
         total += n
-    return HELD * max(1.0, (time.thread_time() - begun) / _COUNTED)
+    return max(1.0, (time.thread_time() - begun) / _COUNTED)
+
+
+@contextmanager
+def cpu_time_within(seconds: float) -> Iterator[None]:
+    """Fails when this process takes more CPU than `seconds` of a fast machine."""
+    slowness, begun = _find_slowness(), time.process_time()
+    yield
+    took = time.process_time() - begun
+    limit = seconds * max(slowness, _find_slowness())
+    assert took < limit, f"{took:.2f} s of {limit:.2f}"
 
 
 @contextmanager
 def a_loop_that_is_never_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails when one step takes too long, by its CPU time: other processes add nothing to that."""
-    steps, limit = [], _find_limit()
+    steps, slowness = [], _find_slowness()
     run = asyncio.Handle._run
 
     def timed(handle: asyncio.Handle) -> None:
@@ -44,7 +55,7 @@ def a_loop_that_is_never_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     finally:
         gc.enable()
     longest, which = max(steps)
-    limit = max(limit, _find_limit())
+    limit = HELD * max(slowness, _find_slowness())
     assert longest < limit, f"{longest * 1000:.0f} ms of {limit * 1000:.0f} in {which}"
 
 
