@@ -253,6 +253,23 @@ async def test_a_job_its_living_worker_no_longer_runs_is_put_back(fleet, make_jo
     assert "still beats and no longer reports this job, see its log" in report.items[0].reason
 
 
+async def test_a_job_that_its_living_worker_no_longer_reports_is_not_told_as_running_there(
+    fleet, make_job
+):
+    worker = await fleet.start_worker()
+    runs, lost = [await make_job(status="doing", worker_id=worker) for _ in range(2)]
+    await fleet.pass_time(minutes(2))
+    await fleet.beat(worker, runs)
+    await fleet.heartbeat(worker)
+    assert [job.job_id for job in (await ask_stuck(fleet)).stuck] == [lost]
+    report = await perform(fleet.pool, TICK, ListWorkers())
+    assert [job.job_id for job in report.workers[0].jobs] == [runs]
+    assert "1 running job has no live worker: jobs-maint stuck." in render_text(report)
+    message = render_workers(report)
+    assert "1 running job has no live worker." in message.text
+    assert "Show stuck jobs" in str(message.blocks)
+
+
 async def test_a_job_fetched_by_a_worker_whose_event_loop_is_blocked_is_left_to_it(fleet, make_job):
     """The fetch was answered while other code holds the loop: nobody names the job, and the worker
     begins it as soon as the loop is free."""

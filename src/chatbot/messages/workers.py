@@ -26,6 +26,7 @@ from jobs_maint.models import (
     say_not_shown,
     say_restart,
     say_silent,
+    say_stuck,
     say_unregistered,
     say_workers,
 )
@@ -57,12 +58,14 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
     )
     sure = sum(not worker.late for _job, worker in running)
     clicks = [Button("Refresh", ListWorkers().words(), refresh=True)]
-    if silent or any(worker.late for worker in workers):
+    if silent or report.lost_jobs or any(worker.late for worker in workers):
         clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
     there = cut_rows(len(workers), page)
     lines = _headline(report, workers, silent, sure)
     if cut_off := report.unregistered:
         lines.append([f"{say_unregistered(cut_off)} {say_restart(len(cut_off))}"])
+    if report.lost_jobs:
+        lines.append([f"{say_stuck(report.lost_jobs)}."])
     parts = [paragraph(*lines), _notes(report)]
     if running and there.start == 0:
         lines = [_running(job, worker) for job, worker in running[:MOST_RUNNING]]

@@ -151,6 +151,9 @@ class WorkersReport(Report):
     """As in `StuckReport`."""
     unstored: str | None = None
     """Failures that live recorders hold and cannot store, in sentences."""
+    lost_jobs: int = 0
+    """Running jobs without a live worker, as `stuck` lists them. No live worker has them among its
+    `jobs`, also where it started them."""
 
     @property
     def counts(self) -> WorkerCounts:

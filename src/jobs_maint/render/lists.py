@@ -18,6 +18,7 @@ from jobs_maint.models import (
     say_not_shown,
     say_restart,
     say_silent,
+    say_stuck,
     say_unregistered,
     say_workers,
     tell_by_hand,
@@ -184,6 +185,9 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         )
         if len(running) > MOST_JOBS:
             page.line(f"{len(running) - MOST_JOBS:,} more not shown. --json has them.")
+    if report.lost_jobs:
+        page.line()
+        page.line(f"{say_stuck(report.lost_jobs)}: jobs-maint stuck.", "bold yellow")
     if report.jobs_not_shown:
         page.line(say_not_shown(report.jobs_not_shown), "bold yellow")
     without = sum(not worker.recorder and worker.ran for worker in workers)

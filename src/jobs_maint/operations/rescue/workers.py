@@ -161,10 +161,12 @@ async def list_workers(
     running = await _list_running(conn, RescueRules.of(await follow_workers(conn, settings)))
     within = [row for row in running if scope.covers(row["queue"])]
     left, _ = await _count_others(conn, scope, running, within)
+    rows = await fetch_workers(conn, load_queries("workers")["list_workers"])
+    live = {row["worker_id"] for row in rows if row["live"]}
     by_worker: dict[int | None, list[StuckJob]] = {}
     for row in within:
-        by_worker.setdefault(row["worker_id"], []).append(_job(row))
-    rows = await fetch_workers(conn, load_queries("workers")["list_workers"])
+        if not (row["unreported"] and row["worker_id"] in live):
+            by_worker.setdefault(row["worker_id"], []).append(_job(row))
     visible = [row for row in rows if _is_visible(row, scope, by_worker)]
     workers = [
         WorkerView(
@@ -185,7 +187,14 @@ async def list_workers(
         for row in visible
     ]
     as_of = await get_time(conn)
-    return WorkersReport(as_of, tuple(workers), len(rows) - len(visible), scope.globs, left)
+    return WorkersReport(
+        as_of,
+        tuple(workers),
+        len(rows) - len(visible),
+        scope.globs,
+        left,
+        lost_jobs=sum(row["unreported"] for row in within),
+    )
 
 
 def _is_visible(
