@@ -215,7 +215,7 @@ async def test_a_group_that_fails_still_has_not_stopped(pool, conn, fleet, make_
     assert [kind for kind, _ in await now_open(pool, limits)] == ["group"]
     await conn.execute("UPDATE jobs_maint_failures SET failed_at = failed_at - interval '57 min'")
     assert await end(pool, limits) == (
-        "🟢 ValueError in task has stopped: no failure for 57 min",
+        "🟡 ValueError in task has stopped: no failure for 57 min",
         "less",
     )
     assert [kind for kind, _ in await now_open(pool, replace(limits, group=2))] == ["group"]

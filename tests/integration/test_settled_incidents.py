@@ -171,6 +171,28 @@ async def test_once_it_is_over_it_says_so_of_its_jobs(pool, conn, incident, beco
     assert asked.until - asked.since < one.since
 
 
+async def test_once_it_is_over_it_says_how_many_are_still_failed_and_offers_their_retry(
+    pool, conn, incident, become
+):
+    await become("succeeded", incident[:1])
+    await conn.execute("UPDATE jobs_maint_failures SET failed_at = failed_at - interval '1 h'")
+    await conn.execute("UPDATE jobs_maint_groups SET first_at = first_at - interval '1 h'")
+    await conn.execute("UPDATE procrastinate_events SET at = at - interval '1 h'")
+    [one] = (await see(pool, 2)).resolved
+    message = render_incident(one, one.seen_at)
+    assert message.text.startswith("🟡")
+    assert "1 of the jobs has succeeded since." in message.text
+    assert "3 jobs were still failed then; they stay so until somebody retries" in message.text
+    [words] = [
+        block["value"]
+        for each in message.blocks
+        for block in each.get("elements", ())
+        if "retry" in str(block.get("value"))
+    ]
+    preview = await perform(pool, ADA, parse_words(split_text(words), "slack").action)
+    assert preview.expected == 3
+
+
 async def test_a_role_of_some_queues_is_told_of_the_jobs_of_these_alone(pool, incident, become):
     await become("succeeded", incident[:3])
     await see(pool)

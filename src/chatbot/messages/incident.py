@@ -123,7 +123,8 @@ def _verdict(incident: Incident) -> Line:
     if incident.state == "resolved":
         alike: list[Incident | Condition] = [incident]
         alike += (one for one in incident.past if one.kind is incident.kind)
-        dot = "🟢 " if all(is_good(one.kind, one.why) for one in alike) else "🟡 "
+        is_well = all(is_good(one.kind, one.why) for one in alike)
+        dot = "🟢 " if is_well and not incident.standing.failed_now else "🟡 "
         return [dot, bold(say_over(incident))]
     if incident.calm_since is not None:
         return ["🟡 ", bold(f"{tell_verdict(incident)}.")]

@@ -30,9 +30,10 @@ LONGEST_WORDS = 1_500
 
 
 def find_buttons(incident: Incident) -> list[Button]:
-    """Its details, and while it lasts where to look first or what retries the jobs of an error."""
+    """Its details, and where to look first or what retries the jobs of an error, if it is of use."""
     found = [Button("Details", GetIncident(incident.id).words())]
-    return found if incident.state == "resolved" else [*found, *list_looks(incident)[-1:]]
+    is_over = incident.state == "resolved" and not incident.standing.failed_now
+    return found if is_over else [*found, *list_looks(incident)[-1:]]
 
 
 def list_looks(incident: Incident) -> list[Button]:
@@ -87,7 +88,8 @@ def _list_group(incident: Incident) -> list[Button]:
     which: dict[str, Any] = {"tasks": tasks} if unlike else {"group": incident.subject}
     shown = ListFailed(**which, since=since, until=incident.resolved_at)
     found = [Button("Show failed jobs", shown.words())]
-    if incident.state == "resolved":
+    if incident.state == "resolved" and not incident.standing.failed_now:
         return found
-    wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], **which, since=since)
+    until = incident.resolved_at
+    wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], **which, since=since, until=until)
     return [*found, Button("Preview retry", PreviewBulk(BulkVerb.RETRY, wanted).words())]

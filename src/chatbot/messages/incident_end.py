@@ -15,7 +15,7 @@ from chatbot.messages.incident_words import (
 )
 from chatbot.messages.parts import Line, Span, when
 from chatbot.messages.people import name_quietly
-from chatbot.messages.words import cut, defuse
+from chatbot.messages.words import count, cut, defuse
 from jobs_maint.durations import format_age
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind
 from jobs_maint.render import say_past, say_reason, say_within
@@ -71,7 +71,11 @@ def tell_end(incident: Incident, as_of: datetime) -> list[Line]:
         lines.append(_tell_takers(incident, incident.taken_by))
     if said := incident.standing.say_standing():
         lines.append([said])
-    if incident.kind.is_count and not incident.standing.none_failed:
+    if left := incident.standing.failed_now:
+        jobs = count(left, "job was", "jobs were")
+        they, them = ("it stays", "it") if left == 1 else ("they stay", "them")
+        lines.append([f"{jobs} still failed then; {they} so until somebody retries {them}."])
+    elif incident.kind.is_count and not incident.standing.none_failed:
         lines.append(["Jobs that failed stay failed until somebody retries them."])
     return lines
 
