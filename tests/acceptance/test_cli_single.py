@@ -50,6 +50,8 @@ async def test_a_running_job_is_asked_to_abort_and_once_is_enough(jobs_maint, ma
             "was not cancelled: its status is succeeded; only waiting or running",
         ),
         ("discard", "todo", "was not discarded: its status is todo; only failed or aborted"),
+        ("cancel", "failed", "only waiting or running jobs can be cancelled; discard gives it up"),
+        ("discard", "todo", "aborted jobs can be discarded; cancel keeps it from running"),
     ],
 )
 async def test_a_single_refusal_is_an_error_with_its_code(jobs_maint, make_job, verb, status, says):

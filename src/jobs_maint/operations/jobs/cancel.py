@@ -47,7 +47,10 @@ async def cancel_jobs(
             reason = "its worker was already asked to abort it"
             items.append(_item(job_id, row, ItemOutcome.SKIPPED, "abort_requested_before", reason))
         else:
-            items.append(_refuse(job_id, row, "only waiting or running jobs can be cancelled"))
+            other = {"failed": "; discard gives it up", "aborted": "; discard gives it up"}
+            items.append(
+                _refuse(job_id, row, "only waiting or running jobs can be cancelled", other)
+            )
     return tuple(items)
 
 
@@ -66,7 +69,10 @@ async def discard_jobs(
         elif job_id in chosen:
             items.append(_refuse_row(job_id, row, refused))
         else:
-            items.append(_refuse(job_id, row, "only failed or aborted jobs can be discarded"))
+            other = {"todo": "; cancel keeps it from running", "doing": "; cancel stops it"}
+            items.append(
+                _refuse(job_id, row, "only failed or aborted jobs can be discarded", other)
+            )
     return tuple(items)
 
 
@@ -97,13 +103,15 @@ def _refuse_row(
     return refuse_row(job_id, refused.get(job_id), *where)
 
 
-def _refuse(job_id: int, row: dict[str, Any] | None, rule: str) -> ItemResult:
+def _refuse(
+    job_id: int, row: dict[str, Any] | None, rule: str, other: Mapping[str, str]
+) -> ItemResult:
+    """`other`: by status, the word that may have been meant."""
     if row is None:
         reason = "there is no such job; it may have been purged"
         return ItemResult(job_id, ItemOutcome.SKIPPED, "not_found", reason)
-    return _item(
-        job_id, row, ItemOutcome.SKIPPED, "wrong_status", f"its status is {row['status']}; {rule}"
-    )
+    reason = f"its status is {row['status']}; {rule}{other.get(row['status'], '')}"
+    return _item(job_id, row, ItemOutcome.SKIPPED, "wrong_status", reason)
 
 
 def _item(
