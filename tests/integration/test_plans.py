@@ -310,6 +310,90 @@ def test_each_failed_job_finds_its_error_without_reading_those_of_others(server,
     assert plan.buffers < number / 4
 
 
+@pytest.fixture(scope="module")
+def storm(server: Server):
+    """3,000 jobs have just failed and as many wait, each with a queueing lock. The planner knows
+    of 30,000 older ones alone, as where too few are new for the server to look."""
+    name = server.create("ours_template")
+    with psycopg.connect(server.url(name), cursor_factory=psycopg.ClientCursor) as conn:
+        for table in ("procrastinate_jobs", "procrastinate_events", "jobs_maint_failures"):
+            conn.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+        conn.execute("SET session_replication_role = replica")
+        add = (
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, status, queueing_lock)"
+            " SELECT 'email', 'app.task', %s, %s || n FROM generate_series(%s, %s) AS n"
+        )
+        tell = (
+            "INSERT INTO procrastinate_events (job_id, type, at)"
+            " SELECT id, %s, now() - interval '1 min' FROM procrastinate_jobs WHERE status = %s"
+        )
+        conn.execute(add, ("succeeded", None, 1, 30_000))
+        conn.execute(tell, ("succeeded", "succeeded"))
+        conn.execute("ANALYZE")
+        conn.execute(add, ("failed", "customer-", 1, 3_000))
+        conn.execute(add, ("todo", "customer-", 1_001, 4_000))
+        for event in ("started", "failed"):
+            conn.execute(tell, (event, "failed"))
+        conn.execute(
+            "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at,"
+            " kind, exception_type, message, fingerprint, will_retry)"
+            " SELECT id, 1, queue_name, task_name, now() - interval '50 s', 'error', 'Timeout',"
+            " 'no answer for ' || id, 'f' || id, false"
+            " FROM procrastinate_jobs WHERE status = 'failed'"
+        )
+        conn.execute("SET jit = off")
+        conn.commit()
+        yield conn
+    server.drop(name)
+
+
+def count_rows(node):
+    """All that the nodes of a plan returned or threw away."""
+    rows = sum(node.get(name, 0) for name in node if name.startswith(("Actual Rows", "Rows Rem")))
+    return rows * node["Actual Loops"] + sum(map(count_rows, node.get("Plans", ())))
+
+
+ANY = {"queue": None, "queues": None, "task": None, "only_queues": None, "only_tasks": None}
+SPAN = {"since_seconds": 3600.0, "until": None, "records": None}
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "params"),
+    [
+        ("failures", "list_failed_jobs", {**ANY, **SPAN, "limit": 300}),
+        (
+            "failures",
+            "group_failed_jobs",
+            {**ANY, **SPAN, "limit": 50, "most_ids": 9, "texts": True, "folded": [], "alike": 50,
+             "aliases": [], "mains": []},
+        ),
+        ("failures", "find_newest_failed", {**ANY, **SPAN, "most": 3_000}),
+        (
+            "failures",
+            "find_failed_since",
+            {**ANY, "since_seconds": 3600.0, "every": True, "now": True, "most": 3_000},
+        ),
+        ("failures", "list_newest_failed", {**ANY, "most": 30, "limit": 20}),
+        ("jobs", "follow_jobs", {"request": None}),
+        (
+            "digest",
+            "count_expiring",
+            {"due": NOW - DAY, "soon": NOW + DAY, "most": 10_000, "queues": None, "tasks": None,
+             "ours": []},
+        ),
+    ],
+)  # fmt: skip
+def test_in_a_storm_no_job_is_compared_with_all_others(storm, topic, name, params):
+    ids = [row[0] for row in storm.execute(
+        "SELECT id FROM procrastinate_jobs WHERE status = 'failed'").fetchall()]  # fmt: skip
+    query = load_queries(topic)[name]
+    [(plans,)] = storm.execute(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", {"ids": ids, **params}
+    ).fetchall()
+    storm.rollback()
+    assert count_rows(plans[0]["Plan"]) < 150 * len(ids)
+
+
 def test_an_undo_reads_the_acts_since_its_request_and_its_own_jobs(steady):
     insert = (
         "WITH act AS (INSERT INTO jobs_maint_audit (actor_kind, actor_id, word, action, outcome)"

@@ -329,7 +329,7 @@ WHERE a.word = 'purge' AND a.started_at >= %(since)s AND a.started_at < %(until)
 -- `most` of them no job is looked at.
 SELECT ended, CASE WHEN ended <= %(most)s THEN (
     SELECT count(*) FROM procrastinate_events e
-    JOIN procrastinate_jobs j ON j.id = e.job_id AND j.status = 'failed'
+    JOIN procrastinate_jobs j ON j.id = e.job_id AND {{found_failed}}
     WHERE e.type = 'failed' AND e.at >= %(due)s AND e.at < %(soon)s
       AND j.task_name <> ALL (%(ours)s)
       AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))

@@ -55,12 +55,12 @@ WITH newest AS MATERIALIZED (
 ), failed AS (
     SELECT j.id, j.queue_name, j.task_name, j.attempts, p.at AS failed_at, p.kind,
            p.exception_type, p.message, p.fingerprint
-    FROM plain p JOIN procrastinate_jobs j ON j.id = p.job_id AND j.status = 'failed'
+    FROM plain p JOIN procrastinate_jobs j ON j.id = p.job_id AND {{found_failed}}
     UNION ALL
     SELECT j.id, j.queue_name, j.task_name, j.attempts, ended.at, f.kind, f.exception_type,
            f.message, f.fingerprint
     FROM others
-    JOIN procrastinate_jobs j ON j.id = others.job_id AND j.status = 'failed'
+    JOIN procrastinate_jobs j ON j.id = others.job_id AND {{found_failed}}
     CROSS JOIN LATERAL (
         SELECT coalesce(max(e.at) FILTER (WHERE e.type = 'started'),
                         min(e.at) FILTER (WHERE e.type <> 'scheduled')) AS started_at,
@@ -94,7 +94,7 @@ SELECT DISTINCT found.job_id FROM (
     WHERE type = 'failed' AND at > now() - make_interval(secs => %(since_seconds)s)
     UNION ALL
     SELECT e.job_id, NULL, NULL FROM procrastinate_events e
-    JOIN procrastinate_jobs j ON j.id = e.job_id AND j.status = 'failed'
+    JOIN procrastinate_jobs j ON j.id = e.job_id AND {{found_failed}}
     WHERE e.type = 'cancelled' AND e.type <> 'scheduled'
       AND e.at > now() - make_interval(secs => %(since_seconds)s)
     UNION ALL
@@ -102,7 +102,7 @@ SELECT DISTINCT found.job_id FROM (
     WHERE failed_at > now() - make_interval(secs => %(since_seconds)s) AND NOT will_retry
 ) AS found
 LEFT JOIN procrastinate_jobs of ON of.id = found.job_id
-WHERE (NOT %(now)s OR of.status = 'failed')
+WHERE (NOT %(now)s OR of.status::text = 'failed')
   AND (%(every)s OR EXISTS (
       SELECT FROM (VALUES (of.queue_name, of.task_name), (found.queue_name, found.task_name))
           AS j (queue_name, task_name)
@@ -162,14 +162,19 @@ WITH failed AS (
     SELECT failed.*, coalesce(alias.main, fingerprint) AS main
     FROM failed LEFT JOIN unnest(%(aliases)s::text[], %(mains)s::text[]) AS alias (old, main)
         ON alias.old = failed.fingerprint
-), chatty AS (
+), locked AS MATERIALIZED (
+    SELECT named.*, taken.queueing_lock IS NOT NULL AS is_taken
+    FROM named FULL JOIN (
+        {{waiting_locks}} AND EXISTS (SELECT FROM named WHERE queueing_lock IS NOT NULL)
+    ) AS taken USING (queueing_lock)
+), chatty AS MATERIALIZED (
     SELECT task_name, exception_type FROM named WHERE reached
     GROUP BY 1, 2 HAVING count(DISTINCT main) > %(alike)s::integer
 ), alike AS (
     SELECT reached, task_name AS task, kind, exception_type,
            CASE WHEN concat_ws(' ', task_name, exception_type) <> ALL (%(folded)s::text[])
-                 AND NOT EXISTS (SELECT FROM chatty WHERE chatty.task_name = named.task_name
-                                 AND chatty.exception_type = named.exception_type)
+                 AND NOT EXISTS (SELECT FROM chatty WHERE chatty.task_name = locked.task_name
+                                 AND chatty.exception_type = locked.exception_type)
                 THEN main END AS fingerprint, count(*) AS count,
            CASE WHEN %(texts)s THEN count(DISTINCT main) ELSE 1 END AS unlike,
            min(queue_name) AS queue, count(DISTINCT queue_name) AS queues,
@@ -177,10 +182,8 @@ WITH failed AS (
            (array_agg(id ORDER BY failed_at DESC NULLS LAST, id DESC))[:%(most_ids)s] AS job_ids,
            (array_agg(record_id ORDER BY failed_at DESC NULLS LAST, id DESC))[1] AS record_id,
            count(*) FILTER (WHERE queueing_lock IS NULL)
-           + count(DISTINCT queueing_lock) FILTER (WHERE NOT EXISTS (
-               SELECT FROM procrastinate_jobs w
-               WHERE w.queueing_lock = named.queueing_lock AND w.status = 'todo')) AS retriable
-    FROM named
+           + count(DISTINCT queueing_lock) FILTER (WHERE NOT is_taken) AS retriable
+    FROM locked WHERE id IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5
 ), summed AS (
     SELECT *, coalesce(sum(count) FILTER (WHERE reached) OVER (), 0)::bigint AS total,
@@ -231,10 +234,10 @@ SELECT DISTINCT job_id FROM (
       AND (%(since_seconds)s::float8 IS NULL
            OR e.at > now() - make_interval(secs => %(since_seconds)s))
       AND (%(until)s::timestamptz IS NULL OR e.at <= %(until)s)
+      AND (%(ids)s::bigint[] IS NULL OR e.job_id = ANY (%(ids)s))
       AND EXISTS (
           SELECT FROM procrastinate_jobs j
-          WHERE j.id = e.job_id AND j.status = 'failed' AND {{asked}}
-            AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
+          WHERE j.id = e.job_id AND {{found_failed}} AND {{asked}}
             AND (%(records)s::bigint[] IS NULL OR {{own_record}} = ANY (%(records)s)))
     ORDER BY e.at DESC LIMIT %(most)s
 ) AS newest;

@@ -184,6 +184,18 @@ AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
 AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
 AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
 
+-- name: found_failed
+-- Of a job `j` that is found by its id: it is failed. As text, so that no index on the status is
+-- taken: in a storm the statistics know of no failed job yet, and the planner would read all of them
+-- for each id.
+j.status::text = 'failed'
+
+-- name: waiting_locks
+-- The queueing locks that waiting jobs hold, each once; for a full join, which is never a nested
+-- loop: in a storm the statistics know of no waiting job yet, and the planner would read all of them
+-- for each lock.
+SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock IS NOT NULL
+
 -- name: own_record
 -- Of a job `j`: the record of its {{last_failure}}, 0 where none was stored.
 coalesce((

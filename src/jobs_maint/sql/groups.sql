@@ -369,7 +369,7 @@ WHERE EXISTS (
     ) AS newest
     CROSS JOIN LATERAL (
         SELECT FROM procrastinate_jobs
-        WHERE id = newest.job_id AND task_name = wanted.task_name AND status = 'failed' OFFSET 0
+        WHERE id = newest.job_id AND task_name = wanted.task_name AND status::text = 'failed' OFFSET 0
     ) AS j
     WHERE (%(queues)s::text[] IS NULL OR newest.queue_name LIKE ANY (%(queues)s))
       AND wanted.fingerprints @> (

@@ -113,16 +113,10 @@ FROM procrastinate_jobs
 WHERE id = ANY (%(ids)s::bigint[]) AND row_security_active('procrastinate_jobs');
 
 -- name: find_waiting_siblings (queueing_locks)
--- Waiting jobs that hold a queueing lock, by procrastinate_jobs_queueing_lock_idx_v1.
+-- Waiting jobs that hold one of these queueing locks, by procrastinate_jobs_queueing_lock_idx_v1, or
+-- by one look at each waiting job.
 SELECT queueing_lock, id FROM procrastinate_jobs
 WHERE status = 'todo' AND queueing_lock = ANY (%(queueing_locks)s::text[]);
-
--- name: find_taken_locks (ids)
--- The queueing locks of these jobs that a waiting job holds, by the same index.
-SELECT DISTINCT waiting.queueing_lock
-FROM procrastinate_jobs j
-JOIN procrastinate_jobs waiting ON waiting.queueing_lock = j.queueing_lock AND waiting.status = 'todo'
-WHERE j.id = ANY (%(ids)s::bigint[]);
 
 -- name: put_back (ids, reset_attempts)
 -- The status is checked once more: only what was locked in a final status is retried. A failed
@@ -173,6 +167,12 @@ WITH wanted AS (
         SELECT exception_type FROM jobs_maint_failures
         WHERE job_id = j.id AND j.status = 'failed' ORDER BY (failed_at, id) DESC LIMIT 1
     ) AS f ON true
+), locked AS MATERIALIZED (
+    SELECT found.*, taken.queueing_lock IS NOT NULL AS is_taken
+    FROM found FULL JOIN (
+        {{waiting_locks}}
+          AND EXISTS (SELECT FROM found WHERE status = 'failed' AND queueing_lock IS NOT NULL)
+    ) AS taken USING (queueing_lock)
 )
 SELECT now() AS as_of, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
        count(*) FILTER (WHERE status = 'failed') AS failed,
@@ -184,10 +184,8 @@ SELECT now() AS as_of, count(*) FILTER (WHERE status = 'succeeded') AS succeeded
        coalesce((array_agg(id ORDER BY id) FILTER (WHERE status = 'failed'))[:5],
                 ARRAY[]::bigint[]) AS failed_ids,
        count(queueing_lock) FILTER (WHERE status = 'failed')
-       - count(DISTINCT queueing_lock) FILTER (WHERE status = 'failed' AND NOT EXISTS (
-           SELECT FROM procrastinate_jobs w
-           WHERE w.queueing_lock = found.queueing_lock AND w.status = 'todo')) AS locked
-FROM found;
+       - count(DISTINCT queueing_lock) FILTER (WHERE status = 'failed' AND NOT is_taken) AS locked
+FROM locked WHERE id IS NOT NULL;
 
 -- name: list_newest_tasks (most, queues)
 -- Tasks of the `most` newest jobs, by the primary key, as far as their queues are in reach.
