@@ -511,13 +511,27 @@ def test_a_nul_character_is_refused():
         ('--error="timed out" x', ["--error=timed out", "x"]),
         ("can't stop", ["can't", "stop"]),
         ("--error can't connect, won't", ["--error", "can't", "connect,", "won't"]),
-        ("O'Brien's 'x", ["O'Brien's", "'x"]),
+        ("O'Brien's ’x", ["O'Brien's", "’x"]),
         ('"" x', ["", "x"]),
         ("'it's' x", ["it's", "x"]),
     ],
 )
 def test_quotes_group_and_an_unpaired_apostrophe_is_text(text, words):
     assert split_text(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('failed --task "charge', "the quote \" before 'charge' is not closed; end it with \""),
+        ("retry --all --error “timed out", "the quote “ before 'timed out' is not closed; .* ”$"),
+        ("errors --task='charge", "the quote ' before 'charge' is not closed"),
+        ("status `5", "the quote ` before '5' is not closed"),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_refused_and_not_looked_for(text, says):
+    with pytest.raises(InvalidRequest, match=says):
+        parse(text, "slack")
 
 
 @pytest.mark.parametrize("surface", SURFACES)

@@ -13,9 +13,10 @@ from functools import cache
 
 import click
 
+from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import MARKS
 from jobs_maint.grammar.words import build_grammar
-from jobs_maint.quoting import DASHES
+from jobs_maint.quoting import DASHES, in_quotes
 from jobs_maint.spelling import find_nearest
 
 __all__ = ["read_dashes", "split_text"]
@@ -39,10 +40,11 @@ _DASHES = re.compile(rf"^[{DASHES}][-{DASHES}]*(?=[A-Za-z])")
 
 
 def split_text(text: str) -> list[str]:
-    """One line of text → words. Quotes group; an unpaired quote, as in `can't`, is text.
+    """One line of text → words. Quotes group; an unpaired one in a word, as in `can't`, is text.
 
     A doubled quote inside quotes is one quote: `"say ""it's"" now"`. What is quoted is no option:
-    it goes to the end, after `--`.
+    it goes to the end, after `--`. Raises InvalidRequest where a word begins with a quote that is
+    not closed.
     """
     words: list[str] = []
     names: list[str] = []
@@ -98,6 +100,7 @@ def _take_word(text: str) -> tuple[str, str, str]:
     if (found := _quoted(text, start)) is not None:
         word, end = found
         return word, text[start], text[end:]
+    _refuse_open_quote(text[start:])
     match = re.match(r"\S+", text)
     word = match[0] if match else ""
     equals = word.find("=")
@@ -105,7 +108,17 @@ def _take_word(text: str) -> tuple[str, str, str]:
     if equals != -1 and (found := _quoted(text, equals + 1)) is not None:
         value, end = found
         return text[: equals + 1] + value, "=", text[end:]
+    if word.startswith("-") and equals != -1:
+        _refuse_open_quote(text[equals + 1 :])
     return word, "", text[len(word) :]
+
+
+def _refuse_open_quote(text: str) -> None:
+    """As a part of what is looked for it finds nothing, which reads as good news."""
+    opener = text[:1]
+    if opener in _CLOSERS and opener != "’" and text[1:2].strip():  # that may be an apostrophe
+        begins, end = in_quotes(text[1:], 40), _CLOSERS[opener][0]
+        raise InvalidRequest(f"the quote {opener} before {begins} is not closed; end it with {end}")
 
 
 def _quoted(text: str, start: int) -> tuple[str, int] | None:
