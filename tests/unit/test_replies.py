@@ -73,7 +73,9 @@ def test_stats_marks_a_backlog_that_was_estimated_and_rounds_their_sum():
     estimated = {"webhook": ("ready", "succeeded")}
     message = render_stats(stats(CALM, backlog, live=0, estimated=estimated), "/jobs")
     assert "No worker is live and ≈667,000 jobs wait" in shown(message)
-    assert "≈ is an estimate from part of the table, because many jobs are waiting" in message.text
+    assert (
+        "≈ is an estimate from part of the table, because there are many such jobs" in message.text
+    )
     _, first, second = message.blocks[-1]["rows"]
     assert "≈667,000" in str(first)
     assert [cell["text"] for cell in second][3] == "12"

@@ -21,6 +21,7 @@ from jobs_maint.actions import (
     Action,
     Actor,
     Grant,
+    PreviewBulk,
     QueueScope,
     Role,
     ShowAudit,
@@ -65,10 +66,13 @@ async def explain_refusal(
 ) -> Message:
     """What is missing, and whom to request."""
     needed = Role(exc.needs or action.role or Role.VIEWER)
-    # Of what the asker may not see: those who reach it wherever it is, if there are any.
-    where = (EVERY_QUEUE,) if exc.unseen else exc.queues
+    # Of what the asker may not see, and of an earlier request, whose queues nobody has looked up:
+    # those who reach it wherever it is, if there are any.
+    wanted = action.filter if isinstance(action, PreviewBulk) else None
+    is_unknown = exc.unseen or (wanted is not None and wanted.request is not None)
+    where = (EVERY_QUEUE,) if is_unknown else exc.queues
     users, groups = await find_holders(services, needed, known.actor, where)
-    if exc.unseen and not (users or groups):
+    if is_unknown and not (users or groups):
         users, groups = await find_holders(services, needed, known.actor)
     # A button without a command works where its message is, and nowhere else.
     elsewhere = _find_elsewhere(known.actor, needed, exc.queues) if _can_run(action.words()) else []

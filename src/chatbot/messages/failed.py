@@ -32,7 +32,15 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.remembered import tell_memory
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
-from chatbot.messages.words import ago, count, larger_limit, name_queue, say_lately, short_task
+from chatbot.messages.words import (
+    ago,
+    all_well,
+    count,
+    larger_limit,
+    name_queue,
+    say_lately,
+    short_task,
+)
 from jobs_maint.actions import GetJob, ListFailed, escape_glob
 from jobs_maint.models import LARGEST_LIMIT, FailedGroup, FailedJobsReport
 from jobs_maint.quoting import in_quotes
@@ -63,7 +71,7 @@ def render_failed(
     if not groups:
         unsure = report.at_least or report.fates_unknown
         is_open = unsure or (report.settled and not report.all_succeeded)
-        dot = "🟡 " if is_open or report.limited_to_queues is not None else "🟢 "
+        dot = all_well(report.limited_to_queues, sure=not is_open)
         head = paragraph([dot, verdict], _tell_span(report), _tell_unknown(report), later)
         return pack([head, *(context(note) for note in (as_of, *notes))])
     lines: list[Line] = [["🔴 ", verdict], _tell_span(report)]

@@ -30,7 +30,7 @@ LONGEST_WORDS = 1_500
 
 
 def find_buttons(incident: Incident) -> list[Button]:
-    """Its details, and where to look first or what retries the jobs of an error, if it is of use."""
+    """Its details, and where to look first or what retries its jobs, if that is of use."""
     found = [Button("Details", GetIncident(incident.id).words())]
     is_over = incident.state == "resolved" and not incident.standing.failed_now
     return found if is_over else [*found, *list_looks(incident)[-1:]]

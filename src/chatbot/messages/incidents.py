@@ -31,7 +31,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.people import name_actor, tell_given_back
 from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
-from chatbot.messages.words import DOTS, count, say_span
+from chatbot.messages.words import DOTS, all_well, count, say_span
 from jobs_maint.actions import ListIncidents, MuteIncident, TakeIncident
 from jobs_maint.models import Incident, IncidentKind, IncidentReport, IncidentsReport
 from jobs_maint.render import (
@@ -88,8 +88,9 @@ def _count_left(left: int) -> Part:
 def _headline(report: IncidentsReport) -> Line:
     reach = say_reach(report.limited_to_queues)
     if report.open:
-        dot = DOTS[judge_incidents(report.open)]
-        return [f"{dot} ", bold(f"{count(len(report.open), 'incident')} now{reach}.")]
+        level = judge_incidents(report.open)
+        dot = all_well(report.limited_to_queues) if level == "green" else f"{DOTS[level]} "
+        return [dot, bold(f"{count(len(report.open), 'incident')} now{reach}.")]
     if report.watched_at is None:
         return ["🟡 ", bold("No bot has watched these jobs yet.")]
     watched = say_watched(report.unwatched)
@@ -97,7 +98,8 @@ def _headline(report: IncidentsReport) -> Line:
     if report.paused:
         return ["🟡 ", bold(f"No incident now{reach}, and a planned pause is on."), *then]
     unsure = report.hidden_incidents or len(report.unwatched) == len(IncidentKind)
-    return ["🟡 " if unsure else "🟢 ", bold(f"No incident now{reach}."), *then]
+    dot = all_well(report.limited_to_queues, sure=not unsure)
+    return [dot, bold(f"No incident now{reach}."), *then]
 
 
 def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]:

@@ -32,7 +32,7 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
-from chatbot.messages.words import count, defuse, first_lines, name_queue, short_task
+from chatbot.messages.words import all_well, count, defuse, first_lines, name_queue, short_task
 from jobs_maint.actions import BulkVerb
 from jobs_maint.models import Preview
 from jobs_maint.render import (
@@ -283,9 +283,10 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
     head: Line
     if preview.verb == "purge":
         old = f" No finished job{where} is old enough."
-        head = ["🟢 ", bold(nothing), old]
+        dot = all_well(preview.limited_to_queues)
+        head = [dot, bold(nothing), old]
         if tell_survey(preview):  # which says of which jobs nobody looked
-            head = ["🟢 ", bold(f"Found nothing to delete{where}.")]
+            head = [dot, bold(f"Found nothing to delete{where}.")]
     elif asked.job_ids or left_out:
         none = f"Job {asked.job_ids[0]} cannot" if len(asked.job_ids) == 1 else (
             "None of these jobs can"
@@ -293,8 +294,7 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
         head = ["🟡 ", bold(f"{none} be {done} now.")]
     else:
         status = f"{asked.status} job" if asked.status else "job"
-        dot = "🟡 " if preview.limited_to_queues is not None else "🟢 "
-        head = [dot, bold(nothing), f" No {status}{where} matches."]
+        head = [all_well(preview.limited_to_queues), bold(nothing), f" No {status}{where} matches."]
     stay = [skip for skip in preview.skips if skip not in left_out]
     lines = [head, *tell_skips(stay, "skipped"), *tell_skips(left_out, "left out")]
     lines += [[UNTIL_IN_FUTURE]] if preview.until_in_future else []

@@ -40,7 +40,7 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
     if not queues:
         return pack([paragraph(*_no_queues(report, command)), _context(report, [])])
     failed = sum(queue.failed_last_hour for queue in queues)
-    lines = [*_verdict(report), tell_own(report.own_jobs, command)]
+    lines = [*_verdict(report), _tell_others(report), tell_own(report.own_jobs, command)]
     clicks = [Button("Refresh", ShowStats(report.queue).words(), refresh=True)]
     there_now = report.failed_now
     if there_now is None:
@@ -49,14 +49,16 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
         asked = ListFailed(queue=report.queue, since=timedelta(hours=1), until=report.as_of)
         what = "failure" if there_now == failed else "failed job"
         clicks.insert(0, Button(f"Show {count(there_now, what)}", asked.words()))
+    elif _count_failed_before(report):
+        clicks.insert(0, Button("Show failed jobs", ListFailed(queue=report.queue).words()))
     if report.stuck_jobs:
         clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
     notes: list[Line] = []
     if report.hidden_queues:
         what = count(report.hidden_queues, "queue is", "queues are")
         notes.append([f"{what} not shown: your role does not reach them"])
-    if any("ready" in fields for fields in report.estimated.values()):
-        notes.append(["≈ is an estimate from part of the table, because many jobs are waiting"])
+    if any({"ready", "scheduled", "failed"} & set(one) for one in report.estimated.values()):
+        notes.append(["≈ is an estimate from part of the table, because there are many such jobs"])
     if deleting := say_deleting(report.workers):
         notes.append([deleting])
     there = cut_rows(len(queues), page)
@@ -88,6 +90,34 @@ def draw_queues(
 def _verdict(report: StatsReport) -> list[Line]:
     verdict = build_verdict(report)
     return [[f"{DOTS[verdict.level]} ", bold(verdict.headline)], [verdict.second_line]]
+
+
+def _count_failed_before(report: StatsReport) -> int | None:
+    """Jobs that are failed now and failed before the last hour; None where nobody counted."""
+    lately = sum(queue.failed_last_hour for queue in report.queues)
+    still = report.failed_now if lately else 0
+    failed = sum(queue.failed for queue in report.queues)
+    return None if still is None else max(failed - still, 0)
+
+
+def _tell_others(report: StatsReport) -> Line:
+    """What the table has no room for on a phone."""
+    told = []
+    if before := _count_failed_before(report):
+        about, jobs = _round(report, "failed", before)
+        are = "is" if before == 1 else "are"
+        told.append(f"{about}{count(jobs, 'job')} that failed before {are} still failed.")
+    if later := sum(queue.scheduled for queue in report.queues):
+        about, jobs = _round(report, "scheduled", later)
+        told.append(f"{about}{count(jobs, 'job is', 'jobs are')} scheduled for later.")
+    return [" ".join(told)] if told else []
+
+
+def _round(report: StatsReport, field: str, jobs: int) -> tuple[str, int]:
+    """A sum of estimates is one."""
+    if any(field in fields for fields in report.estimated.values()):
+        return "≈", int(float(f"{jobs:.3g}"))
+    return "", jobs
 
 
 def _no_queues(report: StatsReport, command: str) -> list[Line]:
@@ -141,6 +171,10 @@ def _sentences(queues: Sequence[QueueStats], estimated: Estimated, *, deleting: 
             now.append(f"{_about(queue, estimated)}{queue.ready:,} ready")
         if queue.doing:
             now.append(f"{queue.doing:,} doing")
+        if queue.scheduled:
+            now.append(f"{queue.scheduled:,} scheduled")
+        if queue.failed > queue.failed_last_hour:
+            now.append(f"{queue.failed:,} failed in all")
         day = [f"{queue.failed_last_day:,} failed"] if queue.failed_last_day else []
         day += [f"{queue.done_last_day:,} done"] if queue.done_last_day else []
         told = [", ".join(now)] if now else []

@@ -17,7 +17,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
-from chatbot.messages.words import count, cut, name_queue, short_task
+from chatbot.messages.words import all_well, count, cut, name_queue, short_task
 from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueJobs, RescueStalled
 from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import (
@@ -81,14 +81,12 @@ def _headline(report: StuckReport) -> list[Line]:
         if report.silent:
             return _tell_silence(report, f" {runs}." if long else "")
         if report.nothing_runs:
-            dot = "🟡 " if report.no_worker else "🟢 "
+            dot = all_well(report.limited_to_queues, sure=not report.no_worker)
             head: Line = [dot, bold(f"No job{reach} is running.")]
             return [head, ["No worker is live."]] if report.no_worker else [head]
         if not long:
-            return [
-                ["🟢 ", bold(f"Every running job{reach} has a live worker.")],
-                ["None is running long."],
-            ]
+            dot, all_run = all_well(report.limited_to_queues), f"Every running job{reach}"
+            return [[dot, bold(f"{all_run} has a live worker.")], ["None is running long."]]
         return [["🟡 ", bold(f"{runs}{reach}.")], ["Every running job has a live worker."]]
     has = "has" if stuck == 1 else "have"
     lines: list[Line] = [["🔴 ", bold(f"{count(stuck, 'job')}{reach} {has} no live worker.")]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from jobs_maint.durations import format_age, format_span
@@ -11,6 +12,7 @@ from jobs_maint.quoting import show_name
 
 __all__ = [
     "ago",
+    "all_well",
     "count",
     "cut",
     "cut_middle",
@@ -38,6 +40,11 @@ _STORED_CUT = re.compile(r"\n… (?P<missing>\d[\d,]{0,14}) characters cut …\n
 
 DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
 """Of a verdict, by its level."""
+
+
+def all_well(limited_to_queues: Sequence[str] | None, *, sure: bool = True) -> str:
+    """The dot of good news; yellow where they are not of all that was asked for."""
+    return "🟢 " if sure and limited_to_queues is None else "🟡 "
 
 
 def defuse(text: str) -> str:

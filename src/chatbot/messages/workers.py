@@ -16,7 +16,7 @@ from chatbot.messages.parts import (
     table,
     when,
 )
-from chatbot.messages.words import count, cut, name_queue, number, short_task
+from chatbot.messages.words import all_well, count, cut, name_queue, number, short_task
 from jobs_maint.actions import ListStuck, ListWorkers
 from jobs_maint.durations import format_age
 from jobs_maint.models import (
@@ -126,7 +126,7 @@ def _headline(
     which = f"{count(live, 'worker is', 'workers are')} live{reach}, none is silent."
     if counts.stopping:
         which = f"{say_workers(counts, reach)}."
-    return [["🟢 ", bold(which)], [f"{runs}."]]
+    return [[all_well(report.limited_to_queues), bold(which)], [f"{runs}."]]
 
 
 def _is_unregistered(worker: WorkerView) -> bool:

@@ -169,6 +169,19 @@ def render_workers(report: WorkersReport, page: Page) -> None:
             f"{count_noun(report.hidden_workers, 'more worker')} not shown: "
             "your role reaches none of their queues."
         )
+    _running(report, workers, page)
+    without = sum(not worker.recorder and worker.ran for worker in workers)
+    if without:
+        page.line()
+        page.line(f"{count_noun(without, 'worker')} without a recorder: no error is recorded there "
+                  "and host, pid and queues are unknown.")  # fmt: skip
+    if idle := sum(not worker.ran for worker in workers):
+        page.line()
+        page.line(f"{count_noun(idle, 'worker')} with no job so far: host, pid and queues are not "
+                  "known before the first.")  # fmt: skip
+
+
+def _running(report: WorkersReport, workers: Sequence[WorkerView], page: Page) -> None:
     running = [(worker, job) for worker in workers for job in worker.jobs]
     if running:
         page.line()
@@ -190,15 +203,6 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         page.line(f"{say_stuck(report.lost_jobs)}: jobs-maint stuck.", "bold yellow")
     if report.jobs_not_shown:
         page.line(say_not_shown(report.jobs_not_shown), "bold yellow")
-    without = sum(not worker.recorder and worker.ran for worker in workers)
-    if without:
-        page.line()
-        page.line(f"{count_noun(without, 'worker')} without a recorder: no error is recorded there "
-                  "and host, pid and queues are unknown.")  # fmt: skip
-    if idle := sum(not worker.ran for worker in workers):
-        page.line()
-        page.line(f"{count_noun(idle, 'worker')} with no job so far: host, pid and queues are not "
-                  "known before the first.")  # fmt: skip
 
 
 def _where(worker: WorkerView) -> str:
