@@ -474,6 +474,32 @@ async def test_an_index_that_a_pending_step_makes_is_not_called_missing_too(bare
     assert findings["indexes"].level == "ok"
 
 
+async def test_a_table_that_is_missing_in_an_older_version_is_made_again_before_the_upgrade(
+    bare_database_url,
+):
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        await make_old_tables(conn, 6)
+        await conn.execute("ALTER TABLE jobs_maint_workers RENAME TO elsewhere")
+        async with open_pool(bare_database_url) as pool:
+            with pytest.raises(SchemaMismatch, match=r"jobs_maint_workers is called .*elsewhere"):
+                await ask(pool, ApplySchema())
+            await conn.execute("DROP TABLE elsewhere")
+            applied = (await ask(pool, ApplySchema())).applied
+            assert applied[0] == "jobs_maint_workers (was missing, is empty now)"
+            assert (await ask(pool, CheckSchema())).pending == ()
+
+
+async def test_where_a_column_is_missing_what_was_applied_before_is_told(bare_database_url):
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        await make_old_tables(conn, 11)
+        await conn.execute("ALTER TABLE jobs_maint_digests DROP COLUMN error")
+    async with open_pool(bare_database_url) as pool:
+        with pytest.raises(SchemaMismatch, match=r"error \(.* Before that was applied: 0012_alike"):
+            await ask(pool, ApplySchema())
+        with pytest.raises(SchemaMismatch, match="Nothing was changed there"):
+            await ask(pool, ApplySchema())
+
+
 async def test_the_printed_sql_upgrades_from_each_older_version_and_changes_nothing_again(
     bare_database_url,
 ):

@@ -163,6 +163,44 @@ async def test_a_table_of_the_team_with_one_of_our_names_stays_and_stops_what_wo
             await conn.execute("TABLE theirs")
 
 
+@pytest.mark.parametrize(
+    ("make", "said", "rename"),
+    [
+        (
+            "CREATE VIEW jobs_maint_workers AS SELECT 1 AS worker_id",
+            "The view jobs_maint_workers has the name of a table of procrastinate-ops",
+            "ALTER VIEW jobs_maint_workers RENAME TO",
+        ),
+        (
+            "CREATE TYPE jobs_maint_runs AS ENUM ('a')",
+            "The type jobs_maint_runs has the name of a table of procrastinate-ops",
+            "ALTER TYPE jobs_maint_runs RENAME TO",
+        ),
+        (
+            "CREATE TABLE jobs_maint_events_at_idx (a int)",
+            "The table jobs_maint_events_at_idx has the name of an index of procrastinate-ops",
+            "ALTER TABLE jobs_maint_events_at_idx RENAME TO",
+        ),
+    ],
+)
+async def test_what_the_team_made_with_one_of_our_names_is_named_before_anything_is_changed(
+    bare_database_url, make, said, rename
+):
+    async with open_pool(bare_database_url) as pool:
+        async with pool.connection() as conn:
+            await conn.execute(make)
+        before = await fetch(bare_database_url, CATALOGUE)
+        for action in (ApplySchema(), CheckSchema(), DropSchema()):
+            with pytest.raises(SchemaMismatch, match=said) as caught:
+                await ask(pool, action)
+            assert f"Rename it ({rename} …)" in str(caught.value)
+        assert await fetch(bare_database_url, CATALOGUE) == before
+        async with pool.connection() as conn:
+            await conn.execute(f"{rename} theirs")
+        assert (await ask(pool, ApplySchema())).applied
+        assert (await ask(pool, CheckSchema())).pending == ()
+
+
 async def test_while_a_worker_beats_nothing_is_removed_and_it_is_named(pool, conn, database_url):
     await conn.execute(
         "INSERT INTO jobs_maint_workers (worker_id, host, pid, beat_seconds, recorder_version,"

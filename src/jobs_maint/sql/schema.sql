@@ -42,18 +42,37 @@ WHERE n.oid <> home.oid AND NOT EXISTS (
     SELECT 1 FROM pg_class o WHERE o.relnamespace = n.oid AND o.relname = 'procrastinate_jobs')
 GROUP BY n.nspname, home.nspname ORDER BY 1 LIMIT 1;
 
--- name: find_foreign (tables, columns)
--- Tables beside the jobs, or on the search path, that have our names and fewer than half of these columns.
-SELECT c.oid::regclass::text AS place,
+-- name: find_foreign (tables, columns, names, indexes)
+-- What stands beside the jobs, or on the search path, with one of our names and is not ours: a table
+-- with fewer than half of these columns, and what is no table, or no index, at all.
+WITH schemas AS (
+    SELECT n.oid FROM pg_namespace n
+    WHERE n.nspname = ANY (current_schemas(false))
+       OR n.oid = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('procrastinate_jobs'))
+)
+SELECT c.oid::regclass::text AS place, 'table' AS kind, 'table' AS of_kind,
        array_agg(want.column_name ORDER BY want.place) FILTER (WHERE a.attnum IS NULL) AS missing
 FROM unnest(%(tables)s::text[], %(columns)s::text[])
      WITH ORDINALITY AS want (table_name, column_name, place)
 JOIN pg_class c ON c.relname = want.table_name AND c.relkind IN ('r', 'p')
-JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = want.column_name AND NOT a.attisdropped
-WHERE n.nspname = ANY (current_schemas(false))
-   OR n.oid = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('procrastinate_jobs'))
+WHERE c.relnamespace IN (SELECT oid FROM schemas)
 GROUP BY c.oid HAVING 2 * count(a.attnum) < count(*)
+UNION ALL
+SELECT c.oid::regclass::text, kind.name,
+       CASE WHEN c.relname = ANY (%(names)s::text[]) THEN 'table' ELSE 'index' END, NULL
+FROM pg_class c
+JOIN (VALUES ('r', 'table'), ('p', 'table'), ('i', 'index'), ('I', 'index'), ('v', 'view'),
+             ('m', 'materialized view'), ('S', 'sequence'), ('f', 'foreign table'), ('c', 'type'))
+     AS kind (letter, name) ON kind.letter = c.relkind::text
+WHERE c.relnamespace IN (SELECT oid FROM schemas)
+  AND (c.relname = ANY (%(names)s::text[]) AND kind.name <> 'table'
+       OR c.relname = ANY (%(indexes)s::text[]) AND kind.name <> 'index')
+UNION ALL
+SELECT t.oid::regtype::text, 'type', 'table', NULL
+FROM pg_type t
+WHERE t.typnamespace IN (SELECT oid FROM schemas) AND t.typrelid = 0
+  AND t.typname = ANY (%(names)s::text[])
 ORDER BY 1;
 
 -- name: list_applied

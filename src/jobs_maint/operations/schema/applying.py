@@ -32,11 +32,13 @@ from jobs_maint.operations.schema.places import require_places
 from jobs_maint.operations.schema.remaking import (
     give_tables,
     move_sequences,
+    remake_applied,
     remake_tables,
     write_giving,
 )
 from jobs_maint.operations.schema.rights import require_rights
 from jobs_maint.operations.schema.turns import only_one, use_schema
+from jobs_maint.quoting import few
 from jobs_maint.sql import Migration, list_migrations, load_queries
 
 __all__ = ["apply_schema", "check_schema", "render_schema_sql"]
@@ -83,7 +85,10 @@ async def apply_schema(
             verdict = await judge(conn, found)
             place = await find_place(conn)
         if verdict.wrong:
-            raise SchemaMismatch(f"{verdict.sentence} Nothing was changed there. {verdict.fix}")
+            done = "Nothing was changed there."
+            if applied:
+                done = f"Before that was applied: {few(applied, 12)}."
+            raise SchemaMismatch(f"{verdict.sentence} {done} {verdict.fix}")
         works = verdict.newer is None and not verdict.astray
         if works:
             applied += await remake_tables(conn, lock_wait)
@@ -142,6 +147,8 @@ async def _take_step(conn: Conn, lock_wait: timedelta) -> str | None:
             return PROCRASTINATE
         if not steps:
             return None
+        if lost := await remake_applied(conn, found, steps):
+            return lost
         await conn.execute(load_queries("schema")["create_migrations"])
         await _migrate(conn, steps[0])
         await conn.execute(write_giving().encode())

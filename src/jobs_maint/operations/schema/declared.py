@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from jobs_maint.sql import list_migrations
+from jobs_maint.sql import Migration, list_migrations
 
 __all__ = [
     "Column",
     "canonical",
     "list_columns",
     "list_first_columns",
+    "list_made_tables",
     "list_own_indexes",
     "list_tables",
 ]
@@ -95,6 +96,12 @@ def _list_made(text: str) -> Iterator[Column]:
         for line in _split(body):
             if line.split()[0] not in _NO_COLUMN:
                 yield _read(table, line)
+
+
+def list_made_tables(migrations: Iterable[Migration]) -> set[str]:
+    """Those that these migrations make, also where a later one drops them."""
+    texts = [_without_comments(migration.text) for migration in migrations]
+    return {table for text in texts for table, _ in _TABLE.findall(text)}
 
 
 def list_tables() -> list[str]:

@@ -23,11 +23,21 @@ from jobs_maint.operations.schema.indexes import (
 from jobs_maint.quoting import few
 from jobs_maint.sql import Migration, list_migrations, load_queries
 
-__all__ = ["APPLY", "IndexVerdict", "Verdict", "judge", "judge_indexes", "list_steps"]
+__all__ = [
+    "APPLY",
+    "IndexVerdict",
+    "Verdict",
+    "find_renamed",
+    "judge",
+    "judge_indexes",
+    "list_steps",
+]
 
 APPLY = "Run `jobs-maint schema apply`."
 _UPDATE = "Update procrastinate-ops on this machine."
-_RESTORE = "Restore what is named; `jobs-maint schema sql` prints how it is made."
+_RESTORE = (
+    "Restore what is named; `jobs-maint schema sql` prints how it is made, and skips what is there."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +99,7 @@ async def _compare(conn: Conn, home: str, newer: int | None) -> Verdict | None:
     """What differs from what the migrations make; None where nothing does."""
     lost = await find_lost_tables(conn, home)
     wrong = await find_differences(conn, home)
-    params = {"home": home, "tables": lost}
-    renamed = await fetch_all(conn, load_queries("schema")["find_renamed"], params)
+    renamed = await find_renamed(conn, home, lost)
     if newer is not None:  # which may have dropped them itself
         wrong = [*(f"the table {table} is missing" for table in lost), *wrong]
         if not wrong:
@@ -100,12 +109,8 @@ async def _compare(conn: Conn, home: str, newer: int | None) -> Verdict | None:
             f"cannot work with them: {few(wrong, 10)}."
         )
         return Verdict(told, _UPDATE, wrong=wrong, newer=newer)
-    wrong += [
-        f"the table {row['name']} is called {row['now']} now (ALTER TABLE {row['quoted']} RENAME "
-        f"TO {row['name']}; or, where nobody needs it, DROP TABLE {row['quoted']})"
-        for row in renamed
-    ]
-    lost = [table for table in lost if table not in {row["name"] for row in renamed}]
+    wrong += renamed.values()
+    lost = [table for table in lost if table not in renamed]
     if wrong:
         told = "The tables of procrastinate-ops differ from what the migrations made: "
         return Verdict(
@@ -145,6 +150,18 @@ async def _judge_owners(conn: Conn, home: str) -> Verdict | None:
         return Verdict(told, f"{APPLY[:-1]}; it gives them to {wanted}.", given=given)
     fix = f"as a superuser or a member of both roles; it gives them to {wanted}."
     return Verdict(told, f"{APPLY[:-1]} {fix}", astray=True)
+
+
+async def find_renamed(conn: Conn, home: str, lost: Sequence[str]) -> dict[str, str]:
+    """Of tables that are not there, those that another name hides, each with what to do."""
+    params = {"home": home, "tables": lost}
+    rows = await fetch_all(conn, load_queries("schema")["find_renamed"], params)
+    return {
+        row["name"]: f"the table {row['name']} is called {row['now']} now (ALTER TABLE "
+        f"{row['quoted']} RENAME TO {row['name']}; or, where nobody needs it, DROP TABLE "
+        f"{row['quoted']})"
+        for row in rows
+    }
 
 
 async def list_steps(conn: Conn, found: dict[str, Any]) -> list[Migration]:

@@ -7,7 +7,12 @@ from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one, find_elsewhere, require_usage
 from jobs_maint.errors import SchemaMismatch
-from jobs_maint.operations.schema.declared import list_first_columns, list_tables
+from jobs_maint.operations.schema.declared import (
+    list_first_columns,
+    list_own_indexes,
+    list_tables,
+)
+from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.quoting import few
 from jobs_maint.sql import load_queries
 
@@ -75,17 +80,26 @@ def judge_theirs(found: dict[str, Any]) -> Trouble | None:
 
 
 async def find_foreign(conn: Conn) -> Trouble | None:
-    """Whether a table of the team has the name of one of ours, and few of its columns."""
+    """Whether something of the team has the name of a table or an index of ours.
+
+    A table that has few of the columns is none of ours.
+    """
     tables, columns = zip(("jobs_maint_migrations", "number"), *list_first_columns(), strict=True)
-    params = {"tables": list(tables), "columns": list(columns)}
+    indexes = [name for name, *_ in list_indexes()] + [name for name, *_ in list_own_indexes()]
+    params = {
+        "tables": list(tables), "columns": list(columns), "names": TABLES, "indexes": indexes
+    }  # fmt: skip
     rows = await fetch_all(conn, load_queries("schema")["find_foreign"], params)
     if not rows:
         return None
     first = rows[0]
+    place, kind, of_kind = first["place"], first["kind"], first["of_kind"]
+    an, but = "an" if of_kind == "index" else "a", ""
+    if missing := first["missing"]:
+        but = f", but is not one: it lacks the columns {few(missing, 3)}"
     return Trouble(
-        f"The table {first['place']} has the name of a table of procrastinate-ops, but is not "
-        f"one: it lacks the columns {few(first['missing'], 3)}.",
-        f"Rename it (ALTER TABLE {first['place']} RENAME TO …), then run `jobs-maint schema "
+        f"The {kind} {place} has the name of {an} {of_kind} of procrastinate-ops{but}.",
+        f"Rename it (ALTER {kind.upper()} {place} RENAME TO …), then run `jobs-maint schema "
         "apply`.",
     )
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from psycopg import sql
 
 from jobs_maint.database import Conn, fetch_all, transaction
-from jobs_maint.operations.schema.comparing import find_sequences_behind
-from jobs_maint.operations.schema.judging import judge
+from jobs_maint.errors import SchemaMismatch
+from jobs_maint.operations.schema.comparing import find_lost_tables, find_sequences_behind
+from jobs_maint.operations.schema.declared import list_made_tables
+from jobs_maint.operations.schema.judging import find_renamed, judge
 from jobs_maint.operations.schema.places import TABLES, require_places
 from jobs_maint.operations.schema.turns import only_one, use_schema
-from jobs_maint.sql import list_migrations, load_queries
+from jobs_maint.quoting import few
+from jobs_maint.sql import Migration, list_migrations, load_queries
 
-__all__ = ["give_tables", "move_sequences", "remake_tables", "write_giving"]
+__all__ = ["give_tables", "move_sequences", "remake_applied", "remake_tables", "write_giving"]
 
 _VOID = {"jobs_maint_audit": "; what was printed before to undo a request is void"}
 
@@ -35,7 +40,33 @@ async def remake_tables(conn: Conn, lock_wait: timedelta) -> list[str]:
         for migration in list_migrations():
             await conn.execute(migration.text)
         await conn.execute(write_giving().encode())
-        return [f"{table} (was missing, is empty now{_VOID.get(table, '')})" for table in lost]
+        return list(map(_tell, lost))
+
+
+async def remake_applied(
+    conn: Conn, found: dict[str, Any], steps: Sequence[Migration]
+) -> str | None:
+    """The same before the first of the `steps`, which may change such a table."""
+    home, applied = (
+        str(found["jobs_schema"]),
+        [one for one in list_migrations() if one not in steps],
+    )
+    made = list_made_tables(applied)
+    lost = [table for table in await find_lost_tables(conn, home) if table in made]
+    if renamed := await find_renamed(conn, home, lost):
+        raise SchemaMismatch(
+            f"In the schema {home} {few(list(renamed.values()), 10)}. Then run `jobs-maint schema "
+            "apply`."
+        )
+    if not lost:
+        return None
+    for migration in applied:
+        await conn.execute(migration.text)
+    return ", ".join(map(_tell, lost))
+
+
+def _tell(table: str) -> str:
+    return f"{table} (was missing, is empty now{_VOID.get(table, '')})"
 
 
 async def move_sequences(conn: Conn) -> list[str]:
