@@ -96,6 +96,8 @@ async def test_a_refusal_names_only_people_and_channels_whose_grant_reaches_the_
         for words in (f"retry {mail}", "retry --all email"):
             [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
             assert f"You hold operator on email in <#{RANDOM}>" in answer.text, words
+        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs retry --request 1")
+        assert f"Ask @{ADMIN}.\n" in as_text(answer), "of whose queues nobody has looked up"
         [answer] = await ask(slack, bot, GUEST, OPS, f"/jobs retry {hook}")
         assert f"Ask @{ADMIN}.\n" in as_text(answer), "without a role one learns of no queue"
     async with open_bot(pool, settings={"roles": json.dumps(grants)}) as (slack, bot):

@@ -182,7 +182,9 @@ async def test_a_filter_in_reach_in_part_is_answered_for_that_part_and_is_not_gr
 
 
 @pytest.mark.parametrize("action", [ShowStats(), ListStuck(), ListIncidents(), ListWorkers()])
-async def test_a_list_of_some_queues_says_so_in_its_first_line(pool, make_job, conn, action):
+async def test_a_list_of_some_queues_says_so_in_its_first_line_and_is_not_green(
+    pool, make_job, conn, action
+):
     for queue in ("email", "webhook"):
         await make_job(queue=queue, status="succeeded")
     fleet = Fleet(pool, conn, make_job)
@@ -193,6 +195,7 @@ async def test_a_list_of_some_queues_says_so_in_its_first_line(pool, make_job, c
         said = "in the queues you reach (email*)"
         message = render_result(report, "/jobs", by="U1").text.splitlines()[0]
         assert (said in message) is reach, message
+        assert not (reach and message.startswith("🟢")), message
         shell = " ".join(render_text(report).splitlines()[:2])
         assert (said in shell) is reach, shell
 

@@ -83,6 +83,26 @@ def test_stats_marks_a_backlog_that_was_estimated_and_rounds_their_sum():
     assert "≈" not in shown(render_stats(stats(CALM, backlog, estimated=ended), "/jobs"))
 
 
+def test_stats_tells_what_failed_before_the_last_hour_and_what_is_scheduled():
+    old = QueueStats("billing", failed=1_200, done_last_hour=1)
+    later = QueueStats("inventory", scheduled=300)
+    message = render_stats(stats(old, later, silent=0), "/jobs")
+    first, second, *rest = shown(message).splitlines()[:4]
+    assert first == "🟢 All 2 queues keep up; no job failed in the last hour."
+    assert second == "2 workers live."
+    before = "1,200 jobs that failed before are still failed."
+    assert " ".join(rest) == f"{before} 300 jobs are scheduled for later."
+    assert buttons(message)[0] == ("Show failed jobs", "failed", None)
+    assert "billing: 1,200 failed in all" in message.text
+    assert "inventory: 300 scheduled" in message.text
+    lately = replace(old, failed=1_237, failed_last_hour=37)
+    message = render_stats(stats(lately, failed_now=37), "/jobs")
+    assert before in message.text
+    assert buttons(message)[0][0] == "Show 37 failures"
+    message = render_stats(stats(lately), "/jobs")
+    assert "failed before" not in message.text, "nobody knows which of them"
+
+
 def test_stats_offers_to_look_at_the_failures_before_acting():
     message = render_stats(stats(CALM, TROUBLE), "/jobs")
     assert buttons(message) == [

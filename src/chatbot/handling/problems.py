@@ -75,7 +75,7 @@ async def explain_refusal(
     if is_unknown and not (users or groups):
         users, groups = await find_holders(services, needed, known.actor)
     # A button without a command works where its message is, and nowhere else.
-    elsewhere = _find_elsewhere(known.actor, needed, exc.queues) if _can_run(action.words()) else []
+    elsewhere = _find_elsewhere(known.actor, needed, where) if _can_run(action.words()) else []
     return render_refusal(
         exc,
         users=users,
