@@ -82,7 +82,10 @@ async def tell(pool, actor=ADA):
         render_result(shown, "/jobs", by=actor.id),
         render_result(listed, "/jobs", by=actor.id),
     )
-    assert len({message.text[0] for message in each}) == 1
+    dots = [message.text[0] for message in each]
+    if actor is EVA and dots[0] == "🟢":  # a list of some queues is never green
+        assert dots.pop() == "🟡"
+    assert len(set(dots)) == 1
     [retried] = {find_retry(message) for message in each}
     shell = " ".join(render_text(listed, width=200).split())
     said = one.standing.say_standing()
@@ -191,6 +194,25 @@ async def test_once_it_is_over_it_says_how_many_are_still_failed_and_offers_thei
     ]
     preview = await perform(pool, ADA, parse_words(split_text(words), "slack").action)
     assert preview.expected == 3
+
+
+async def test_jobs_that_failed_again_with_another_error_are_told_and_lead_to_it(
+    pool, conn, incident, become
+):
+    await become("succeeded", incident[:2])
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " exception_type, message, fingerprint, will_retry)"
+        " SELECT id, 2, queue_name, task_name, now(), 'error', 'KeyError', 'x', 'other', false"
+        " FROM procrastinate_jobs WHERE id = ANY (%s)",
+        (incident[2:],),
+    )
+    [one] = (await see(pool)).open
+    message = render_incident(one, one.seen_at)
+    said = "All jobs have been retried since, 2 have succeeded, 2 failed again with another error."
+    assert said in message.text
+    assert "`errors` shows what the others failed with" in message.text
+    assert [button.words for button in list_looks(one)] == ["errors --since 1h --limit 10"]
 
 
 async def test_a_role_of_some_queues_is_told_of_the_jobs_of_these_alone(pool, incident, become):

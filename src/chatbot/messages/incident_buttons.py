@@ -77,7 +77,8 @@ def _show_queue(queue: str | None) -> Button:
 
 def _list_group(incident: Incident) -> list[Button]:
     if incident.state != "resolved" and incident.standing.failed_now == 0:
-        return []
+        again = incident.standing.failed_otherwise
+        return [Button("Show errors", ListErrors(since=HOUR).words())] if again else []
     # From its beginning on, so that none of its jobs is left out.
     lasted = (incident.resolved_at or incident.seen_at) - incident.since
     since = timedelta(hours=1 + -(-lasted // HOUR))

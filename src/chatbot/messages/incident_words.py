@@ -135,7 +135,12 @@ def say_advice(incident: Incident) -> str:
     few = f"fewer than {count(round(what.limit), 'job')} of {_name(what)} failed in 15 min"
     if what.kind is IncidentKind.GROUP:
         few = f"no error has {count(round(what.limit), 'failure')} in an hour"
-    return f"Nothing is left to retry. It ends by itself once {few}."
+    now = "Nothing is left to retry."
+    if what.standing.failed_otherwise:
+        now = (
+            "With this error nothing is left to retry; `errors` shows what the others failed with."
+        )
+    return f"{now} It ends by itself once {few}."
 
 
 def _say_lock(facts: Mapping[str, Any]) -> str:

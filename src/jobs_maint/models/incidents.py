@@ -94,7 +94,7 @@ class Condition:
     @property
     def standing(self) -> Standing:
         """Of failures, what became of the jobs, as far as that is known."""
-        return Standing(**self.facts.get("standing", {}))
+        return Standing.of(self.facts.get("standing", {}))
 
     @property
     def is_live(self) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 __all__ = ["Settled", "Standing"]
 
@@ -36,7 +38,7 @@ class Settled:
             ("deleted", self.deleted_since),
         )
         how = " or ".join(", ".join(how for how, jobs in known if jobs).rsplit(", ", 1))
-        return f"{how} since{self.say_succeeded()}"
+        return f"{how} since{self.say_succeeded()}{self.say_again()}"
 
     @property
     def others_how(self) -> str:
@@ -51,6 +53,10 @@ class Settled:
         """`, 2 have succeeded`; empty where none has."""
         jobs = self.succeeded_since
         return f", {jobs:,} {'has' if jobs == 1 else 'have'} succeeded" if jobs else ""
+
+    def say_again(self) -> str:
+        """`, 4 failed again with another error`; empty where nobody looked, or none did."""
+        return ""
 
     def say_whole(self, *, several: bool) -> str:
         """To follow a number of jobs and a comma, where none of them is failed now."""
@@ -76,6 +82,18 @@ class Settled:
 class Standing(Settled):
     failed_now: int | None = None
     """How many of them are failed now; None: not known."""
+    failed_otherwise: int = 0
+    """Of those that were put back, how many failed again with another error."""
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Standing:
+        """As it is stored, maybe by another release, which counts more."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in facts.items() if name in known})
+
+    def say_again(self) -> str:
+        jobs = self.failed_otherwise
+        return f", {jobs:,} failed again with another error" if jobs else ""
 
     @property
     def none_failed(self) -> bool:

@@ -44,5 +44,5 @@ class Unlike:
             groups,
             sum(one["errors"] for one in found),
             any(one["at_least"] or (len(jobs) > 1 and one.get("more_tasks")) for one in found),
-            Standing(**standing),
+            Standing.of(standing),
         )

@@ -297,12 +297,9 @@ WITH {{wholes}}, wanted AS MATERIALIZED (
     WHERE failures < %(most)s AND up_to <= %(most_of_all)s
       AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
 )
-SELECT job.name, {{standing}}
+SELECT job.name, {{standing}}, count(*) FILTER (WHERE otherwise) AS failed_otherwise
 FROM (
-    SELECT one.name,
-           CASE WHEN j.status = 'failed' AND ((one.name, last.fingerprint) IN (
-                    SELECT wanted.name, unnest(wanted.fingerprints) FROM wanted)) IS NOT TRUE
-                THEN 'todo' ELSE j.status END AS status
+    SELECT one.name, now.otherwise, CASE WHEN now.otherwise THEN 'todo' ELSE j.status END AS status
     FROM one
     LEFT JOIN LATERAL (
         SELECT status FROM procrastinate_jobs
@@ -314,6 +311,10 @@ FROM (
         WHERE f.job_id = one.job_id AND NOT f.will_retry AND f.kind <> 'aborted'
           AND j.status = 'failed'
     ) AS last ON true
+    CROSS JOIN LATERAL (
+        SELECT coalesce(j.status = 'failed', false) AND ((one.name, last.fingerprint) IN (
+            SELECT wanted.name, unnest(wanted.fingerprints) FROM wanted)) IS NOT TRUE AS otherwise
+    ) AS now
 ) AS job
 GROUP BY job.name;
 

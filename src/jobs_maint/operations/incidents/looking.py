@@ -201,7 +201,7 @@ async def look_at_groups(conn: Conn, limits: Limits) -> Found:
     groups = []
     for row in rows:
         told, fates, unlike = row.pop("told"), standing.get(row["name"]), of_task.get(row["task"])
-        if told or not unlike or not Standing(**fates or {}).is_dealt_with:
+        if told or not unlike or not Standing.of(fates or {}).is_dealt_with:
             more = {"queues": tuple(row["queues"]), "standing": fates, "of_task": unlike}
             groups.append(m.Group(**{**row, **more}))
     return {"groups": tuple(groups), "uncollected": late["uncollected"]}
