@@ -534,6 +534,22 @@ def test_a_quote_that_is_not_closed_is_refused_and_not_looked_for(text, says):
         parse(text, "slack")
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("failed --error Connect call failed", '--error "Connect call failed"'),
+        ("retry --all mail --error Connect call", '--error "Connect call"'),
+        ("audit --actor Ana Maria --since 1h", '--actor "Ana Maria"'),
+    ],
+)
+def test_words_too_many_after_a_text_lead_to_quotes(text, value):
+    with pytest.raises(InvalidRequest, match=f"several words goes in quotes: {value}$"):
+        parse(text, "slack")
+    with pytest.raises(InvalidRequest) as caught:
+        parse("failed one two", "slack")
+    assert "quotes" not in str(caught.value)
+
+
 @pytest.mark.parametrize("surface", SURFACES)
 def test_parsing_reads_no_environment_prints_nothing_and_never_exits(surface, monkeypatch, capfd):
     for name in (

@@ -61,6 +61,10 @@ class BadValue(click.BadParameter):
         self.why = why
 
 
+class TooManyWords(InvalidRequest):
+    """More than it takes: some may be of the value of an option before them."""
+
+
 def _whole_number(text: str, largest: int) -> int | None:
     """The number from 1 to `largest` that the ASCII digits spell; None when there is none."""
     digits = text.lstrip("0")

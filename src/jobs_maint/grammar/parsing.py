@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 import click
 
@@ -21,7 +22,14 @@ from jobs_maint.grammar.near import (
     is_of_other_tools,
     list_options,
 )
-from jobs_maint.grammar.params import BadValue, JobIds, no_job_id, refuse_named, short
+from jobs_maint.grammar.params import (
+    BadValue,
+    JobIds,
+    TooManyWords,
+    no_job_id,
+    refuse_named,
+    short,
+)
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import build_grammar
 from jobs_maint.quoting import in_quotes, unescape
@@ -29,6 +37,7 @@ from jobs_maint.spelling import ask_meant, find_nearest, see_help
 
 __all__ = ["parse_words"]
 
+_TEXTS = {"--error", "--task", "--actor"}
 _HELP_OPTIONS = {"--help", "-h"}
 _MENTION = re.compile(r"(@)[UW][A-Z0-9]+|(#)[CG][A-Z0-9]{3,}")
 """As a command of Slack has them."""
@@ -112,8 +121,8 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
             return command.invoke(context)  # type: ignore[no-any-return]
     except click.NoSuchOption as exc:
         raise _unknown_option(exc.option_name, path, rest, command, surface) from None
-    except click.UsageError as exc:
-        raise _explain_misuse(exc, path, command) from None
+    except (click.UsageError, TooManyWords) as exc:
+        raise _explain_misuse(exc, path, command, rest) from None
 
 
 def _unknown_word(
@@ -271,8 +280,10 @@ def _line(words: Sequence[str]) -> str:
 
 
 def _explain_misuse(
-    exc: click.UsageError, path: list[str], command: click.Command
+    exc: click.UsageError | TooManyWords, path: list[str], command: click.Command, rest: list[str]
 ) -> InvalidRequest:
+    if isinstance(exc, TooManyWords):
+        return InvalidRequest(exc.found, _ask_quotes(rest))
     word = " ".join(path)
     text = exc.message.rstrip(".")
     if isinstance(exc, BadValue):
@@ -289,4 +300,16 @@ def _explain_misuse(
         places = sum(isinstance(param, click.Argument) for param in command.params)
         takes = "takes at most one argument" if places else "takes no arguments"
         found = f"{word} {takes}; unexpected: {in_quotes(extra[1])}"
+        return InvalidRequest(found, _ask_quotes(rest) or see_help(path[0]))
     return InvalidRequest(found, see_help(path[0]))
+
+
+def _ask_quotes(words: Sequence[str]) -> str:
+    """Where the value of `--error` or another text is followed by words that may belong to it."""
+    for place, word in enumerate(words[:-2]):
+        if word in _TEXTS:
+            value = list(takewhile(lambda one: not one.startswith("-"), words[place + 1 :]))
+            if len(value) > 1:
+                whole = quote_word(" ".join(value))
+                return f"; a value of several words goes in quotes: {word} {whole}"
+    return ""

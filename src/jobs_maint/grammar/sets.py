@@ -19,6 +19,7 @@ from jobs_maint.grammar.params import (
     GroupName,
     JobIds,
     Number,
+    TooManyWords,
     Window,
     WindowOrMoment,
     coverage_options,
@@ -136,7 +137,7 @@ def _build_set(
         )
     queues = [*words, *([options["queue"]] if options.get("queue") is not None else [])]
     if len(queues) > 1:
-        raise InvalidRequest(
+        raise TooManyWords(
             f"{verb} --all takes one queue, not two: {in_quotes(queues[0])} and "
             f"{in_quotes(queues[1])}"
         )
