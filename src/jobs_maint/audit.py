@@ -221,12 +221,14 @@ async def keep_untold(conn: Conn, audit_id: int, channel: str) -> None:
     await fetch_all(conn, load_queries("audit")["keep_untold"], params)
 
 
-async def claim_request(pool: Pool, key: str) -> bool:
+async def claim_request(pool: Pool, key: str, *, act: bool) -> bool:
     """Claim a request; False when any replica has already taken it.
 
-    Where the database is read-only, each is free: whatever it repeats, it changes nothing.
+    Where nothing can be stored, each is free that changes nothing, whatever it repeats: on a
+    read-only database, and on a full disk if it is no `act`.
     """
-    with suppress(psycopg.errors.ReadOnlySqlTransaction):
+    untaken: list[type[Exception]] = [psycopg.errors.ReadOnlySqlTransaction]
+    with suppress(*untaken, *([] if act else [psycopg.errors.DiskFull])):
         async with pool.connection() as conn, transaction(conn):
             return bool(await fetch_all(conn, load_queries("audit")["claim_request"], {"key": key}))
     return True

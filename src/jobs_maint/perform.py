@@ -149,11 +149,11 @@ def _seen_anywhere(actor: Actor) -> QueueScope:
     return QueueScope(None if whole else tuple(glob for one in globs for glob in one or ()))
 
 
-async def claim_request(pool: Pool, key: str) -> bool:
+async def claim_request(pool: Pool, key: str, *, act: bool) -> bool:
     """Claim a request (a Slack envelope or signature); False when it was already taken."""
     with noted_standby(), mapped_errors():
         try:
-            return await audit.claim_request(pool, key)
+            return await audit.claim_request(pool, key, act=act)
         except Exception as exc:
             told = await _explain(pool, exc)
             if told is exc:

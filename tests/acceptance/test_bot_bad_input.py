@@ -118,7 +118,7 @@ async def test_while_slack_does_not_say_who_is_a_member_nobody_is_told_to_have_n
         assert as_text(answer).startswith("⛔ You may not see the queues now. Slack did not say")
         assert "no role" not in answer.text
         [answer] = await ask(slack, bot, ADMIN, OPS, "/jobs help")
-        assert as_text(answer).startswith("Your role is not known now: Slack does not answer.")
+        assert as_text(answer).startswith("Your role is not known now.\n")
 
 
 async def test_in_a_private_channel_without_the_bot_the_answer_says_to_invite_it(pool, make_job):

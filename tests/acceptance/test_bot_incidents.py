@@ -445,6 +445,33 @@ async def test_a_message_that_somebody_deleted_is_posted_anew_once(pool, conn, m
         assert [one.state for one in report.recent] == ["resolved"]
 
 
+async def test_what_begins_in_an_incident_whose_messages_somebody_deleted_is_told(
+    pool, conn, make_job, fleet
+):
+    async with open_watch(pool, incidents={"channel": OPS, "group": 3, "failures": False}) as (
+        slack,
+        _,
+        watch,
+    ):
+        await fleet.start_worker()
+        for _ in range(3):
+            await make_job(status="failed", queue="web", task="app.hook", error="no such host")
+        await see(watch)
+        for number in (6, 12):
+            [message] = roots(slack)
+            slack.delete_message(OPS, message.ts)
+            for _ in range(number):
+                await make_job(status="failed", queue="web", task="app.hook", error="no such host")
+            await later(conn)
+            await see(watch)
+        assert roots(slack) == []
+        for _ in range(3):
+            await make_job(status="failed", queue="pdf", task="app.report", error="no more paper")
+        await see(watch)
+        [message] = roots(slack)
+        assert "report" in message.text
+
+
 async def test_a_message_deleted_just_before_the_end_is_posted_anew_with_the_end(pool, conn, fleet):
     async with open_watch(pool) as (slack, _, watch):
         await die(fleet)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.support.bots import ask, open_bot
 from tests.support.server import Server
 
 from jobs_maint import upstream
@@ -22,6 +23,7 @@ from jobs_maint.operations.doctor.examine import Situation, examine
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
+from local_slack.sample import ADMIN, OPS
 
 ANA = Actor.shell("ana", "host")
 
@@ -104,3 +106,14 @@ async def test_a_purge_on_a_full_disk_says_that_it_needs_space_too(small_url, di
         fill(disk)
         with pytest.raises(DatabaseUnavailable, match="its server, then try again; a purge needs"):
             await perform(pool, ANA, PreviewPurge(), settings=MaintSettings())
+
+
+async def test_the_bot_answers_what_only_reads_while_the_disk_is_full(small_url, disk):
+    async with open_pool(small_url) as pool, open_bot(pool) as (slack, bot):
+        rest = fill(disk)
+        for words in ("stats", "stuck", "workers", "failed", "help"):
+            [answer] = await ask(slack, bot, ADMIN, OPS, f"/jobs {words}")
+            assert "disk" not in answer.text, words
+        [answer] = await ask(slack, bot, ADMIN, OPS, "/jobs retry 1")
+        assert "The disk of the jobs database is full" in answer.text
+        rest.unlink()

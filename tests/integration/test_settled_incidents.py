@@ -186,33 +186,50 @@ async def test_once_it_is_over_it_says_how_many_are_still_failed_and_offers_thei
     assert message.text.startswith("🟡")
     assert "1 of the jobs has succeeded since." in message.text
     assert "3 jobs were still failed then; they stay so until somebody retries" in message.text
-    [words] = [
-        block["value"]
-        for each in message.blocks
-        for block in each.get("elements", ())
-        if "retry" in str(block.get("value"))
-    ]
-    preview = await perform(pool, ADA, parse_words(split_text(words), "slack").action)
-    assert preview.expected == 3
+    assert await count_offered(pool, message) == 3
 
 
-async def test_jobs_that_failed_again_with_another_error_are_told_and_lead_to_it(
+async def test_jobs_that_failed_again_with_another_error_are_told_and_offered(
     pool, conn, incident, become
 ):
     await become("succeeded", incident[:2])
     await conn.execute(
         "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
         " exception_type, message, fingerprint, will_retry)"
-        " SELECT id, 2, queue_name, task_name, now(), 'error', 'KeyError', 'x', 'other', false"
-        " FROM procrastinate_jobs WHERE id = ANY (%s)",
+        " SELECT id, 2, queue_name, task_name, now() - interval '1 min', 'error', 'KeyError', 'x',"
+        " 'other', false FROM procrastinate_jobs WHERE id = ANY (%s)",
         (incident[2:],),
     )
     [one] = (await see(pool)).open
     message = render_incident(one, one.seen_at)
     said = "All jobs have been retried since, 2 have succeeded, 2 failed again with another error."
+    assert message.text.startswith("🟡")
     assert said in message.text
-    assert "`errors` shows what the others failed with" in message.text
-    assert [button.words for button in list_looks(one)] == ["errors --since 1h --limit 10"]
+    assert await count_offered(pool, message) == 2
+    for table, column in (
+        ("jobs_maint_failures", "failed_at"),
+        ("jobs_maint_groups", "first_at"),
+        ("procrastinate_events", "at"),
+    ):
+        await conn.execute(f"UPDATE {table} SET {column} = {column} - interval '1 h'")
+    [one] = (await see(pool, 2)).resolved
+    message = render_incident(one, one.seen_at)
+    assert message.text.startswith("🟡")
+    assert said in message.text
+    assert "2 jobs were still failed then" in message.text
+    assert await count_offered(pool, message) == 2
+
+
+async def count_offered(pool, message):
+    """How many jobs its *Preview retry* has."""
+    [words] = [
+        block["value"]
+        for each in message.blocks
+        for block in each.get("elements", ())
+        if str(block.get("value")).startswith("retry")
+    ]
+    preview = await perform(pool, ADA, parse_words(split_text(words), "slack").action)
+    return preview.expected
 
 
 async def test_a_role_of_some_queues_is_told_of_the_jobs_of_these_alone(pool, incident, become):

@@ -66,6 +66,16 @@ NOT_SHARED = "This was not shared: "
 LAST_WORDS = 3.0
 
 
+def _may_act(request: SlackRequest) -> bool:
+    """Whether it may change something; of what cannot be read nothing is done."""
+    if request.button in {"confirm", "dismiss", "stop"}:
+        return True
+    try:
+        return parse_words(split_text(request.text), "slack").action.act
+    except InvalidRequest:
+        return False
+
+
 def _is_apt(request: SlackRequest, action: Action[Any]) -> bool:
     """Whether one of our buttons carries this action: only `run` changes jobs."""
     if request.button == "share":
@@ -96,7 +106,8 @@ class Answers:
         """Handle each key once: a request that Slack or somebody else repeats changes nothing."""
         answer: Answer | None
         try:
-            if not await claim_request(self._services.pool, request.key):
+            act = _may_act(request)
+            if not await claim_request(self._services.pool, request.key, act=act):
                 log.info(
                     "chatbot.request_repeated user=%s channel=%s", request.user, request.channel
                 )

@@ -49,7 +49,7 @@ def render_help(
         parts += [divider(), paragraph([bold(title)], *lines)]
     parts += _denied([word for word in report.words if not word.allowed], command, holders)
     notes: list[Line] = [[code(f"{command} help retry"), " explains retry, with its options"]]
-    parts.append(context(*notes, *([sentence(problem)] for problem in problems[:5])))
+    parts.append(context(*notes, *([sentence(problem)] for problem in problems[1:5])))
     return pack(parts)
 
 
@@ -58,10 +58,10 @@ def _headline(
 ) -> list[Line]:
     held = say_roles(report.roles)
     role = f"Your role is {held}." if held else "You have no role here."
-    if problems:
-        known = f"Your role is {held} at least" if held else "Your role is not known now"
-        role = f"{known}: Slack does not answer."
     elsewhere = tell_elsewhere(report.roles)
+    if problems:
+        role = f"Your role is {held} at least." if held else "Your role is not known now."
+        elsewhere = [*elsewhere, [sentence(problems[0])]]
     words = [name for name in may if name != "help"]
     if not words:
         return [[bold(role)], *(elsewhere or [["Nobody is granted anything by default."]])]

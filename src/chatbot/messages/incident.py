@@ -124,7 +124,7 @@ def _verdict(incident: Incident) -> Line:
         alike: list[Incident | Condition] = [incident]
         alike += (one for one in incident.past if one.kind is incident.kind)
         is_well = all(is_good(one.kind, one.why) for one in alike)
-        dot = "🟢 " if is_well and not incident.standing.failed_now else "🟡 "
+        dot = "🟢 " if is_well and not incident.standing.is_failed else "🟡 "
         return [dot, bold(say_over(incident))]
     if incident.calm_since is not None:
         return ["🟡 ", bold(f"{tell_verdict(incident)}.")]

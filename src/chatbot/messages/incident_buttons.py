@@ -32,7 +32,7 @@ LONGEST_WORDS = 1_500
 def find_buttons(incident: Incident) -> list[Button]:
     """Its details, and where to look first or what retries its jobs, if that is of use."""
     found = [Button("Details", GetIncident(incident.id).words())]
-    is_over = incident.state == "resolved" and not incident.standing.failed_now
+    is_over = incident.state == "resolved" and not incident.standing.is_failed
     return found if is_over else [*found, *list_looks(incident)[-1:]]
 
 
@@ -76,9 +76,9 @@ def _show_queue(queue: str | None) -> Button:
 
 
 def _list_group(incident: Incident) -> list[Button]:
-    if incident.state != "resolved" and incident.standing.failed_now == 0:
-        again = incident.standing.failed_otherwise
-        return [Button("Show errors", ListErrors(since=HOUR).words())] if again else []
+    standing = incident.standing
+    if incident.state != "resolved" and standing.failed_now == 0 and not standing.is_failed:
+        return []
     # From its beginning on, so that none of its jobs is left out.
     lasted = (incident.resolved_at or incident.seen_at) - incident.since
     since = timedelta(hours=1 + -(-lasted // HOUR))
@@ -87,9 +87,11 @@ def _list_group(incident: Incident) -> list[Button]:
     if sum(len(task) + 10 for task in tasks) > LONGEST_WORDS:
         return [Button("Show errors", ListErrors(since=since).words())]
     which: dict[str, Any] = {"tasks": tasks} if unlike else {"group": incident.subject}
+    if not standing.failed_now and standing.failed_otherwise:
+        which = {"tasks": tasks or (escape_glob(str(incident.facts["task"])),)}
     shown = ListFailed(**which, since=since, until=incident.resolved_at)
     found = [Button("Show failed jobs", shown.words())]
-    if incident.state == "resolved" and not incident.standing.failed_now:
+    if incident.state == "resolved" and not standing.is_failed:
         return found
     until = incident.resolved_at
     wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], **which, since=since, until=until)

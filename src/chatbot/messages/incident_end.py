@@ -71,7 +71,7 @@ def tell_end(incident: Incident, as_of: datetime) -> list[Line]:
         lines.append(_tell_takers(incident, incident.taken_by))
     if said := incident.standing.say_standing():
         lines.append([said])
-    if left := incident.standing.failed_now:
+    if left := (incident.standing.failed_now or 0) + incident.standing.failed_otherwise:
         jobs = count(left, "job was", "jobs were")
         they, them = ("it stays", "it") if left == 1 else ("they stay", "them")
         lines.append([f"{jobs} still failed then; {they} so until somebody retries {them}."])

@@ -137,9 +137,7 @@ def say_advice(incident: Incident) -> str:
         few = f"no error has {count(round(what.limit), 'failure')} in an hour"
     now = "Nothing is left to retry."
     if what.standing.failed_otherwise:
-        now = (
-            "With this error nothing is left to retry; `errors` shows what the others failed with."
-        )
+        now = "Look at the other error before you retry them again."
     return f"{now} It ends by itself once {few}."
 
 

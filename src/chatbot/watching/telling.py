@@ -160,7 +160,7 @@ class Teller:
                 self._put_left_right(incident, replace(told, error=problem))
             if exc.reason in GONE and is_silent(incident, as_of):
                 raise  # a new message waits for the end of the mute
-            if exc.reason in DELETED and not is_anew(told):
+            if exc.reason in DELETED and (not is_anew(told) or incident.began_since(told.entries)):
                 await self._post(change, told, as_of)
                 return
             if exc.reason in NO_PLACE and find_left(told) is None:  # it moves once

@@ -227,6 +227,10 @@ class Incident:
         known = self.unlike and self.unlike.standing
         return known if known and known.failed_now is not None else self.lead.standing
 
+    def began_since(self, entries: int) -> bool:
+        """Whether it began again, or something else with it, after so many steps of its history."""
+        return any(one.what in _BEGINS for one in self.history[entries:])
+
     def find_muter(self, part: Condition) -> str | None:
         """Who muted it last; None where nobody muted it but all errors of its kind."""
         acts = (one for one in reversed(self.history) if one.key == part.key)

@@ -96,6 +96,11 @@ class Standing(Settled):
         return f", {jobs:,} failed again with another error" if jobs else ""
 
     @property
+    def is_failed(self) -> bool:
+        """Whether some of them are known to be failed now, with whatever error."""
+        return bool(self.failed_now or self.failed_otherwise)
+
+    @property
     def none_failed(self) -> bool:
         """Whether it is known that all of them are settled."""
         return self.failed_now == 0 and self.settled > 0

@@ -26,6 +26,8 @@ class Unlike:
     errors: int
     at_least: bool
     standing: Standing
+    more_tasks: bool = False
+    """Whether other tasks may have failed too."""
 
     @classmethod
     def sum(cls, by_task: Mapping[str, Mapping[str, Any]]) -> Unlike | None:
@@ -45,4 +47,5 @@ class Unlike:
             sum(one["errors"] for one in found),
             any(one["at_least"] or (len(jobs) > 1 and one.get("more_tasks")) for one in found),
             Standing.of(standing),
+            any(one.get("more_tasks") for one in found),
         )

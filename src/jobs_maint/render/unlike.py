@@ -18,7 +18,7 @@ def say_unlike(unlike: Unlike) -> str:
     if len(tasks) == 1:
         what = count_noun(jobs, f"{safe_word(short_task(tasks[0]))} job")
     else:
-        what = f"{what} of {len(tasks)} tasks"
+        what = f"{what} of {'at least ' * unlike.more_tasks}{len(tasks)} tasks"
     errors = "all with one error"
     if unlike.errors > 1:
         errors = f"with {unlike.errors:,} different errors"
