@@ -375,6 +375,7 @@ SPAN = {"since_seconds": 3600.0, "until": None, "records": None}
         ),
         ("failures", "list_newest_failed", {**ANY, "most": 30, "limit": 20}),
         ("jobs", "follow_jobs", {"request": None}),
+        ("jobs", "find_taken_locks", {}),
         (
             "digest",
             "count_expiring",

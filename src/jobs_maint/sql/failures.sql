@@ -235,8 +235,8 @@ SELECT DISTINCT job_id FROM (
            OR e.at > now() - make_interval(secs => %(since_seconds)s))
       AND (%(until)s::timestamptz IS NULL OR e.at <= %(until)s)
       AND (%(ids)s::bigint[] IS NULL OR e.job_id = ANY (%(ids)s))
-      AND EXISTS (
-          SELECT FROM procrastinate_jobs j
+      AND (
+          SELECT true FROM procrastinate_jobs j
           WHERE j.id = e.job_id AND {{found_failed}} AND {{asked}}
             AND (%(records)s::bigint[] IS NULL OR {{own_record}} = ANY (%(records)s)))
     ORDER BY e.at DESC LIMIT %(most)s

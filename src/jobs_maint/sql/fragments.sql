@@ -191,9 +191,9 @@ AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
 j.status::text = 'failed'
 
 -- name: waiting_locks
--- The queueing locks that waiting jobs hold, each once; for a full join, which is never a nested
--- loop: in a storm the statistics know of no waiting job yet, and the planner would read all of them
--- for each lock.
+-- The queueing locks that waiting jobs hold, each once; for INTERSECT or a full join, which are never
+-- a nested loop: in a storm the statistics know of no waiting job yet, and the planner would read all
+-- of them for each lock.
 SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock IS NOT NULL
 
 -- name: own_record

@@ -118,6 +118,13 @@ WHERE id = ANY (%(ids)s::bigint[]) AND row_security_active('procrastinate_jobs')
 SELECT queueing_lock, id FROM procrastinate_jobs
 WHERE status = 'todo' AND queueing_lock = ANY (%(queueing_locks)s::text[]);
 
+-- name: find_taken_locks (ids)
+-- The queueing locks of these jobs that a waiting job holds.
+SELECT queueing_lock FROM procrastinate_jobs
+WHERE id = ANY (%(ids)s::bigint[]) AND queueing_lock IS NOT NULL
+INTERSECT
+{{waiting_locks}};
+
 -- name: put_back (ids, reset_attempts)
 -- The status is checked once more: only what was locked in a final status is retried. A failed
 -- or aborted job runs now; a cancelled one keeps a time in the future. `abort_requested` must

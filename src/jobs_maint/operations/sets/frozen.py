@@ -128,12 +128,11 @@ def _sum_up(
 
 async def _expect_skips(conn: Conn, rows: Sequence[dict[str, Any]]) -> list[SkipGroup]:
     """Jobs of the set that cannot wait because of their queueing lock, as things are now."""
-    locks = {row["queueing_lock"] for row in rows} - {None}
-    if not locks:
+    job_ids = [row["id"] for row in rows if row["queueing_lock"] is not None]
+    if not job_ids:
         return []
-    query = load_queries("jobs")["find_waiting_siblings"]
-    siblings = await fetch_all(conn, query, {"queueing_locks": list(locks)})
-    taken = {row["queueing_lock"] for row in siblings}
+    query = load_queries("jobs")["find_taken_locks"]
+    taken = {row["queueing_lock"] for row in await fetch_all(conn, query, {"ids": job_ids})}
     held, twice = await run_apart(lambda: _split(rows, taken), len(rows))
     found = []
     for ids, reason in (
