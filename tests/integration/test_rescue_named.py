@@ -297,7 +297,7 @@ async def test_stuck_and_rescue_id_name_the_same_second(fleet, pool, make_job, c
     worker = await fleet.start_worker()
     job = await make_job(status="doing", worker_id=worker)
     await fleet.beat(worker, job)
-    await conn.execute("UPDATE jobs_maint_workers SET beat_seconds = 1")
+    await conn.execute("UPDATE jobs_maint_workers SET beat_seconds = 4")
     await fleet.heartbeat(worker)
 
     async def look():
@@ -307,7 +307,7 @@ async def test_stuck_and_rescue_id_name_the_same_second(fleet, pool, make_job, c
         [seen] = [*report.stuck, *report.silent]
         return seen.by_hand_in_seconds, render_stuck(report).text, render_text(report, width=200)
 
-    for passed, left in ((2.8, 27), (8, 19), (10, 9)):
+    for passed, left in ((6, 24), (8, 16), (7, 9)):
         await fleet.pass_time(timedelta(seconds=passed))
         wait, message, shell = await look()
         assert left - 6 < wait <= left + 1  # time passes here, too
@@ -317,7 +317,7 @@ async def test_stuck_and_rescue_id_name_the_same_second(fleet, pool, make_job, c
         assert re.search(rf"/jobs rescue {job} {said}", message)
         assert re.search(rf"jobs-maint rescue {job} {said}", shell)
         item = await rescue(pool, job)
-        if left == 27:  # it may be alive, says its beat
+        if left == 24:  # it may be alive, says its beat
             assert "has been silent for" in message
             continue
         assert item.code == "too_soon"
