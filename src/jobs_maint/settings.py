@@ -158,7 +158,7 @@ class _ConfigFile(PydanticBaseSettingsSource):
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        path = os.environ.get("JOBS_CONFIG", "")
+        path = os.environ.get("JOBS_CONFIG", "").strip()
         if not path:
             return {}
         tables = _read_toml(path)
@@ -314,6 +314,8 @@ class OurSettings(BaseSettings):
             text = say_wrong(error)
             if error["type"] == "missing" and not inner:
                 text = "it is not set"
+            if re.fullmatch(r"(['\"]).*\1", str(error["input"]).strip(), re.DOTALL):
+                text += "; the quotes around it are part of the value, take them away"
             lines.append(f"{name}{inner}: {text}" if name else text)
         return "; ".join(lines)
 

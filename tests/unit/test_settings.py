@@ -218,6 +218,22 @@ def test_the_file_sets_what_the_environment_does_not(monkeypatch, config):
     assert settings.redact == ["iban"]
 
 
+def test_blanks_around_the_name_of_the_file_mean_nothing(monkeypatch, config):
+    config('[jobs_maint]\nkeep_failed = "7d"\n')
+    monkeypatch.setenv("JOBS_CONFIG", f" {os.environ['JOBS_CONFIG']} ")
+    assert MaintSettings.load().keep_failed == timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("JOBS_MAINT_RESCUE_POLICY", "'{}'"), ("JOBS_MAINT_PURGE_CRON", '"0 3 * * *"')],
+)
+def test_quotes_that_are_part_of_a_value_are_named_as_the_cause(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings, match="the quotes around it are part of the value"):
+        MaintSettings.load()
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
