@@ -47,9 +47,9 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
             none = "No worker listens to a queue that your role reaches."
         line: Line = ["🔴 ", bold(none)]
         about = "No job runs until one starts; waiting jobs are kept."
-        return pack(
-            [paragraph(line, [about]), context(["as of ", when(report.as_of, report.as_of)])]
-        )
+        as_of = context(["as of ", when(report.as_of, report.as_of)])
+        refresh = Button("Refresh", ListWorkers().words(), refresh=True)
+        return pack([paragraph(line, [about]), as_of, buttons(refresh)])
     workers = sorted(report.workers, key=_order)
     silent = [worker for worker in workers if not worker.live]
     running = sorted(
