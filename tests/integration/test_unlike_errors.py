@@ -121,7 +121,8 @@ async def test_several_tasks_are_one_sum_and_of_more_than_are_told_it_is_a_lower
     await deploy("app.mail", 180, 3)
     one, message, shell = await tell(pool)
     assert message.startswith(
-        "🔴 At least 380 jobs of 3 tasks failed in the last hour, with 8 different errors.\n"
+        "🔴 At least 380 jobs of at least 3 tasks failed in the last hour, "
+        "with 8 different errors.\n"
     )
     for text in (message, shell):
         assert "180 of mail, 160 of webhook, 40 of webhook_old." in text

@@ -229,7 +229,7 @@ FACTS = {
     "at_least", "has_worker", "last_at", "left", "missed", "cause", "own", "standing",
     "by_workers", "heard_at", "worst_at_least", "of_task", "groups", "more_tasks", "holder_queue",
     "job_queue",
-    *(field.name for field in fields(models.settled.Standing)),
+    *(field.name for field in fields(models.settled.Followed)),
 }  # fmt: skip
 """What `facts` of an incident hold."""
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
-from jobs_maint.models.settled import Standing
+from jobs_maint.models.settled import Followed
 from jobs_maint.models.unlike import Unlike
 
 __all__ = [
@@ -92,9 +92,9 @@ class Condition:
         return self.facts.get("why") or "good"
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> Followed:
         """Of failures, what became of the jobs, as far as that is known."""
-        return Standing.of(self.facts.get("standing", {}))
+        return Followed.of(self.facts.get("standing", {}))
 
     @property
     def is_live(self) -> bool:
@@ -223,7 +223,7 @@ class Incident:
         return self.unlike is not None and self.unlike.errors == 1 and not several
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> Followed:
         known = self.unlike and self.unlike.standing
         return known if known and known.failed_now is not None else self.lead.standing
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-__all__ = ["Settled", "Standing"]
+__all__ = ["Followed", "Settled", "Standing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,23 +82,6 @@ class Settled:
 class Standing(Settled):
     failed_now: int | None = None
     """How many of them are failed now; None: not known."""
-    failed_otherwise: int = 0
-    """Of those that were put back, how many failed again with another error."""
-
-    @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Standing:
-        """As it is stored, maybe by another release, which counts more."""
-        known = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in facts.items() if name in known})
-
-    def say_again(self) -> str:
-        jobs = self.failed_otherwise
-        return f", {jobs:,} failed again with another error" if jobs else ""
-
-    @property
-    def is_failed(self) -> bool:
-        """Whether some of them are known to be failed now, with whatever error."""
-        return bool(self.failed_now or self.failed_otherwise)
 
     @property
     def none_failed(self) -> bool:
@@ -125,3 +108,26 @@ class Standing(Settled):
         if self.failed_now:
             return self.say_part(f"{self.settled:,} of the jobs")
         return self.say_part("Its job" if self.settled == 1 else "All jobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed(Standing):
+    """Of the jobs of an incident, which may fail again with an error that is not its own."""
+
+    failed_otherwise: int = 0
+    """How many of those that were put back did."""
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Followed:
+        """As it is stored, maybe by another release, which counts more."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in facts.items() if name in known})
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether some of them are known to be failed now, with whatever error."""
+        return bool(self.failed_now or self.failed_otherwise)
+
+    def say_again(self) -> str:
+        jobs = self.failed_otherwise
+        return f", {jobs:,} failed again with another error" if jobs else ""

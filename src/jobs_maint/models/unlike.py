@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs_maint.models.settled import Standing
+from jobs_maint.models.settled import Followed
 
 __all__ = ["MOST_LISTED", "Unlike"]
 
@@ -25,7 +25,7 @@ class Unlike:
     groups: int
     errors: int
     at_least: bool
-    standing: Standing
+    standing: Followed
     more_tasks: bool = False
     """Whether other tasks may have failed too."""
 
@@ -46,6 +46,6 @@ class Unlike:
             groups,
             sum(one["errors"] for one in found),
             any(one["at_least"] or (len(jobs) > 1 and one.get("more_tasks")) for one in found),
-            Standing.of(standing),
+            Followed.of(standing),
             any(one.get("more_tasks") for one in found),
         )

@@ -12,7 +12,7 @@ import psycopg
 from jobs_maint.actions import Limits
 from jobs_maint.call import describe_error
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import MOST_FAILURES, MOST_LISTED, IncidentKind, Standing
+from jobs_maint.models import MOST_FAILURES, MOST_LISTED, Followed, IncidentKind
 from jobs_maint.operations.failures.states import MOST_OF_A_KIND, QUIET
 from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.incidents import measured as m
@@ -201,7 +201,7 @@ async def look_at_groups(conn: Conn, limits: Limits) -> Found:
     groups = []
     for row in rows:
         told, fates, unlike = row.pop("told"), standing.get(row["name"]), of_task.get(row["task"])
-        if told or not unlike or not Standing.of(fates or {}).is_dealt_with:
+        if told or not unlike or not Followed.of(fates or {}).is_dealt_with:
             more = {"queues": tuple(row["queues"]), "standing": fates, "of_task": unlike}
             groups.append(m.Group(**{**row, **more}))
     return {"groups": tuple(groups), "uncollected": late["uncollected"]}
