@@ -227,8 +227,8 @@ async def claim_request(pool: Pool, key: str, *, act: bool) -> bool:
     Where nothing can be stored, each is free that changes nothing, whatever it repeats: on a
     read-only database, and on a full disk if it is no `act`.
     """
-    untaken: list[type[Exception]] = [psycopg.errors.ReadOnlySqlTransaction]
-    with suppress(*untaken, *([] if act else [psycopg.errors.DiskFull])):
+    full = () if act else (psycopg.errors.DiskFull,)
+    with suppress(psycopg.errors.ReadOnlySqlTransaction, *full):
         async with pool.connection() as conn, transaction(conn):
             return bool(await fetch_all(conn, load_queries("audit")["claim_request"], {"key": key}))
     return True

@@ -266,6 +266,7 @@ async def test_a_job_that_its_living_worker_no_longer_reports_is_not_told_as_run
     assert [job.job_id for job in report.workers[0].jobs] == [runs]
     assert "1 running job has no live worker: jobs-maint stuck." in render_text(report)
     message = render_workers(report)
+    assert message.text.startswith("🟡")
     assert "1 running job has no live worker." in message.text
     assert "Show stuck jobs" in str(message.blocks)
 

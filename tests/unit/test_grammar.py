@@ -526,7 +526,7 @@ def test_quotes_group_and_an_unpaired_apostrophe_is_text(text, words):
         ('failed --task "charge', "the quote \" before 'charge' is not closed; end it with \""),
         ("retry --all --error “timed out", "the quote “ before 'timed out' is not closed; .* ”$"),
         ("errors --task='charge", "the quote ' before 'charge' is not closed"),
-        ("status `5", "the quote ` before '5' is not closed"),
+        ("status `5", "the backtick before '5' is not closed; add another at the end"),
     ],
 )
 def test_a_quote_that_is_not_closed_is_refused_and_not_looked_for(text, says):

@@ -77,7 +77,7 @@ def _show_queue(queue: str | None) -> Button:
 
 def _list_group(incident: Incident) -> list[Button]:
     standing = incident.standing
-    if incident.state != "resolved" and standing.failed_now == 0 and not standing.is_failed:
+    if incident.state != "resolved" and standing.failed_now == 0 == standing.failed_otherwise:
         return []
     # From its beginning on, so that none of its jobs is left out.
     lasted = (incident.resolved_at or incident.seen_at) - incident.since

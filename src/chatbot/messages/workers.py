@@ -126,7 +126,8 @@ def _headline(
     which = f"{count(live, 'worker is', 'workers are')} live{reach}, none is silent."
     if counts.stopping:
         which = f"{say_workers(counts, reach)}."
-    return [[all_well(report.limited_to_queues), bold(which)], [f"{runs}."]]
+    dot = all_well(report.limited_to_queues, sure=not report.lost_jobs)
+    return [[dot, bold(which)], [f"{runs}."]]
 
 
 def _is_unregistered(worker: WorkerView) -> bool:

@@ -118,6 +118,10 @@ def _refuse_open_quote(text: str) -> None:
     opener = text[:1]
     if opener in _CLOSERS and opener != "’" and text[1:2].strip():  # that may be an apostrophe
         begins, end = in_quotes(text[1:], 40), _CLOSERS[opener][0]
+        if opener == "`":  # a message takes a pair of them for code
+            raise InvalidRequest(
+                f"the backtick before {begins} is not closed; add another at the end"
+            )
         raise InvalidRequest(f"the quote {opener} before {begins} is not closed; end it with {end}")
 
 

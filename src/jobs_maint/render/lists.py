@@ -147,7 +147,7 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         page.line(none, "bold red")
         return
     counts, cut_off = report.counts, report.unregistered
-    doubt = counts.silent or counts.late or cut_off or not counts.listening
+    doubt = counts.silent or counts.late or cut_off or report.lost_jobs or not counts.listening
     line = say_workers(counts, safe_reach(report.limited_to_queues))
     page.line(f"{line}.", "bold yellow" if doubt else "bold green")
     if not counts.live:

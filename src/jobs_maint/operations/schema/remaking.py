@@ -47,10 +47,8 @@ async def remake_applied(
     conn: Conn, found: dict[str, Any], steps: Sequence[Migration]
 ) -> str | None:
     """The same before the first of the `steps`, which may change such a table."""
-    home, applied = (
-        str(found["jobs_schema"]),
-        [one for one in list_migrations() if one not in steps],
-    )
+    home = str(found["jobs_schema"])
+    applied = [one for one in list_migrations() if one not in steps]
     made = list_made_tables(applied)
     lost = [table for table in await find_lost_tables(conn, home) if table in made]
     if renamed := await find_renamed(conn, home, lost):
