@@ -134,7 +134,7 @@ async def test_whoever_is_earlier_than_the_rescue_is_told_who_fell_silent_and_th
     who, risk = shown.warnings
     assert who.startswith("Worker ")
     assert " (host-a pid 31) is silent: its last beat was at 20" in who
-    assert who.endswith(" UTC, 60 s ago.")
+    assert re.search(r" UTC, 6\d s ago\.$", who)  # time passes here, too
     assert risk.startswith(
         "If the worker is only blocked or cut off, the job will run twice. Left alone, the rescue "
         "acts at "

@@ -240,7 +240,8 @@ WITH span AS (
 ), counted AS (
     SELECT one.*, count(*) OVER (PARTITION BY task, exception_type) > %(alike)s AS many,
            row_number() OVER (PARTITION BY task, exception_type
-                              ORDER BY count DESC, count_before DESC, last_at DESC) AS place
+                              ORDER BY count DESC, count_before DESC, last_at DESC,
+                                       record_id DESC NULLS LAST) AS place
     FROM one
 ), folded AS (
     SELECT task, exception_type, CASE WHEN NOT many THEN fingerprint END AS fingerprint,
